@@ -1,0 +1,3 @@
+"""Gnomon: an orchestrator that runs Airflow projects unchanged."""
+
+__version__ = "0.1.0"

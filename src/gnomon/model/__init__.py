@@ -1,0 +1,1 @@
+"""Decisions without I/O: states, transitions, trigger rules, planning, admission, timetables."""

@@ -1,0 +1,1 @@
+"""The database: tables, migrations, and verbs by noun. The only place with SQL."""

@@ -1,0 +1,1 @@
+"""What crosses a process boundary: the serialized DAG and the messages of the execution protocol."""
