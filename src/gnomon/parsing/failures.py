@@ -1,0 +1,52 @@
+"""Turns what went wrong in a user's file into a text for that user: their frames only, with file and line."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+#: More frames than this help nobody; the innermost are kept.
+_FRAMES = 20
+
+
+def describe(error: BaseException, is_users: Callable[[str], bool]) -> str:
+    """Return the traceback of `error`, and of what caused it, cut to the frames of the user's files.
+
+    Args:
+        is_users: tells by its path whether a file is the user's.
+    """
+    report = traceback.TracebackException.from_exception(error, compact=True)
+    part: traceback.TracebackException | None = report
+    seen: set[int] = set()
+    while part is not None and id(part) not in seen:
+        seen.add(id(part))
+        part.stack = _cut(part.stack, is_users)
+        part = part.__cause__ or (None if part.__suppress_context__ else part.__context__)
+    return "".join(report.format()).rstrip() + _hint(error)
+
+
+def line_of(trace: TracebackType | None, is_users: Callable[[str], bool]) -> tuple[str, int] | None:
+    """Return file and line of the innermost user's frame."""
+    found = None
+    for frame in traceback.extract_tb(trace):
+        if is_users(frame.filename):
+            found = (frame.filename, frame.lineno or 0)
+    return found
+
+
+def _cut(stack: traceback.StackSummary, is_users: Callable[[str], bool]) -> traceback.StackSummary:
+    users = [frame for frame in stack if is_users(frame.filename)]
+    if not users:
+        users = [frame for frame in stack if not frame.filename.startswith((_OURS, "<frozen importlib"))]
+    return traceback.StackSummary.from_list(users[-_FRAMES:])
+
+
+def _hint(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return "\n\nThe file ended its process (sys.exit or quit) while it was imported."
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.startswith("airflow.providers."):
+        return "\n\nThe provider package that has this module is not installed: add it to requirements.txt."
+    return ""
