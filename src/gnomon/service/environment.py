@@ -1,0 +1,26 @@
+"""What processes that run user code may inherit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gnomon.service.config import CONTROL_SIDE_ONLY, USER_CODE_MARK, conf, variable_name
+
+
+def for_user_code(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return a copy of `environ` without the database URL, the Fernet key and the secrets of the API.
+
+    Each goes in all its forms: _CMD, _SECRET and the names of earlier Airflow releases. The copy is marked, so that
+    `conf` does not read them from airflow.cfg either.
+    """
+    hidden = _variables()
+    kept = {name: value for name, value in environ.items() if name not in hidden}
+    kept[USER_CODE_MARK] = "1"
+    return kept
+
+
+def _variables() -> frozenset[str]:
+    names = [name for present in CONTROL_SIDE_ONLY for name in conf.names_of(*present)]
+    return frozenset(
+        variable_name(section, key) + suffix for section, key in names for suffix in ("", "_CMD", "_SECRET")
+    )
