@@ -516,6 +516,40 @@ class TemplateReady(msgspec.Struct, kw_only=True, tag="template_ready"):
     error: str | None = None
 
 
+class TemplateForked(msgspec.Struct, kw_only=True, tag="template_forked"):
+    """Base → worker: the process of this template exists; it imports the file now."""
+
+    id: int
+    pid: int
+
+
+class TemplateGone(msgspec.Struct, kw_only=True, tag="template_gone"):
+    """Base → worker: the process of this template is gone, and its tasks with it; `status` as waitpid gives it."""
+
+    id: int
+    status: int
+
+
+class OpenRunner(msgspec.Struct, kw_only=True, tag="open_runner"):
+    """Worker → template: fork a process that runs one Launch after another (`isolation="reuse"`)."""
+
+    id: int
+
+
+class RunnerReady(msgspec.Struct, kw_only=True, tag="runner_ready"):
+    """Reuse runner → worker, first message on its own connection; Launch and Proceed come back on it."""
+
+    id: int
+    pid: int
+
+
+class RunnerGone(msgspec.Struct, kw_only=True, tag="runner_gone"):
+    """Template → worker: this reuse runner is gone; `status` as waitpid gives it."""
+
+    id: int
+    status: int
+
+
 class Launch(msgspec.Struct, kw_only=True, tag="launch"):
     """Worker → template or reuse runner: fork (or take) a process for this workload."""
 
@@ -586,10 +620,13 @@ class ParsedFile(msgspec.Struct, kw_only=True, tag="parsed_file"):
 
 FromWorker = WorkerHello | TryStarting | Outcome | Heartbeat | CallbackDone | Forward
 ToWorker = Welcome | Refused | Workload | CallbackWorkload | Proceed | Settled | Terminate | Answer | Drain
-FromTask = TaskHello | TryStarting | Ask | Tell | Outcome | CallbackDone
+FromTask = TaskHello | RunnerReady | TryStarting | Ask | Tell | Outcome | CallbackDone
 ToTask = Proceed | Reply
-FromTemplate = TemplateReady | Launched | Exited
-ToTemplate = OpenTemplate | Launch | MaskSecret
+ToRunner = Launch | Proceed | Reply
+FromBase = TemplateForked | TemplateGone
+ToBase = OpenTemplate
+FromTemplate = TemplateReady | Launched | Exited | RunnerGone
+ToTemplate = OpenTemplate | OpenRunner | Launch | MaskSecret
 FromParser = ParsedFile | Ask | Tell
 ToParser = ParseFile | Reply
 
