@@ -8,7 +8,7 @@ because logs are written so.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, Final
 
@@ -59,6 +59,8 @@ class SecretsMasker:
         self._patterns: set[str] = set()
         self._replacer: re.Pattern[str] | None = None
         self._names: tuple[str, ...] | None = None
+        #: called with each text that is learnt; a task tells the process that writes its raw output
+        self.on_learn: Callable[[str], None] | None = None
 
     def add(self, value: Any, name: str | None = None) -> None:
         """Learn a secret.
@@ -127,6 +129,8 @@ class SecretsMasker:
         if new:
             self._patterns |= new
             self._replacer = None
+            if self.on_learn is not None:
+                self.on_learn(text)
 
     def _redact(self, value: Any, hidden: bool, depth: int) -> Any:
         if isinstance(value, Enum):
