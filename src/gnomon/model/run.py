@@ -1,0 +1,570 @@
+"""One DAG run in memory, and what follows from each thing that happens to it.
+
+All decisions about states are made here and nowhere else, without I/O and with `now` as an argument. What an event
+costs is the out-degree of the task it is about, never the size of the DAG: each task keeps a tally of its upstream
+instances, which a finished instance only increments.
+
+Every change of an instance goes through `LiveRun.move`, which records it in `dirty`, so that the caller can commit
+exactly what changed, as compare-and-set against what the database holds (`Instance.stored`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gnomon.model import transitions
+from gnomon.model.graph import Graph, Node
+from gnomon.model.retry import may_retry, retry_delay
+from gnomon.model.states import FAILURES, FINISHED, DagRunState
+from gnomon.model.states import TaskInstanceState as Ti
+from gnomon.model.trigger_rules import Tally, Verdict, evaluate, evaluate_setups
+
+_SECOND = 1_000_000
+
+
+class Instance:
+    """One task instance: what the database holds of it, plus what the database last confirmed (`stored`)."""
+
+    __slots__ = (
+        "end_date",
+        "error",
+        "first_start",
+        "hostname",
+        "id",
+        "map_index",
+        "max_tries",
+        "next_kwargs",
+        "next_method",
+        "node",
+        "pid",
+        "pool",
+        "pool_slots",
+        "priority",
+        "queue",
+        "queued_at",
+        "rendered_map_index",
+        "reschedules",
+        "run",
+        "scheduled_at",
+        "seq",
+        "start_date",
+        "state",
+        "stored",
+        "trigger_id",
+        "try_number",
+        "version_id",
+        "wake_at",
+        "worker",
+    )
+
+    def __init__(self, run: LiveRun, node: Node, id: int, map_index: int = -1) -> None:
+        spec = node.spec
+        self.run = run
+        self.node = node
+        self.id = id
+        self.map_index = map_index
+        self.state: Ti | None = None
+        #: (state, seq, map_index) as committed; None while the row does not exist
+        self.stored: tuple[Ti | None, int, int] | None = None
+        self.try_number = 0
+        self.max_tries = spec.retries
+        self.seq = 0
+        self.pool = spec.pool
+        self.pool_slots = spec.pool_slots
+        self.queue = spec.queue
+        self.priority = node.priority
+        self.scheduled_at: int | None = None
+        self.queued_at: int | None = None
+        self.start_date: int | None = None
+        self.end_date: int | None = None
+        self.first_start: int | None = None
+        self.reschedules = 0
+        self.wake_at: int | None = None
+        self.worker: str | None = None
+        self.hostname: str | None = None
+        self.pid: int | None = None
+        self.trigger_id: int | None = None
+        self.next_method: str | None = None
+        self.next_kwargs: bytes | None = None
+        self.error: str | None = None
+        self.rendered_map_index: str | None = None
+        self.version_id: int | None = None
+
+    def __repr__(self) -> str:
+        index = f"[{self.map_index}]" if self.map_index >= 0 else ""
+        return f"<{self.run.dag_id}/{self.run.run_id}/{self.node.task_id}{index} {self.state or 'none'} #{self.seq}>"
+
+
+class LiveRun:
+    """A running DAG run. Create it, give it its instances (`populate` or `restore`), then tell it what happens."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        id: int,
+        dag_id: str,
+        run_id: str,
+        logical_date: int | None,
+        allocate: Callable[[], int],
+        max_task_retry_delay: float = 86400.0,
+        fail_fast: bool = False,
+    ) -> None:
+        self.graph = graph
+        self.id = id
+        self.dag_id = dag_id
+        self.run_id = run_id
+        self.logical_date = logical_date
+        self.state = DagRunState.RUNNING
+        self.fail_fast = fail_fast
+        self._allocate = allocate
+        self._cap = max_task_retry_delay
+        #: per task its instances: one while unmapped or not expanded, else one per map index
+        self.instances: list[list[Instance]] = [[] for _ in graph.nodes]
+        self._tallies: list[Tally] = []
+        #: instances that are not finished, and those of them that something will move without a new event
+        self.unfinished = 0
+        self.active = 0
+        #: length of what (task, map_index) returned, for expansion; -1 if it returned something without length
+        self.lengths: dict[tuple[int, int], int] = {}
+        #: (task, map_index) → tasks that decided to skip it; map_index -1 stands for all
+        self.skips: dict[tuple[int, int], set[int]] = {}
+        #: tasks with depends_on_past whose past is not good yet
+        self.past_unmet: set[int] = set()
+        #: changed since the last commit, in order
+        self.dirty: dict[int, Instance] = {}
+        #: what to evaluate: (task, map index), or (task, -1) for all its instances; a dict keeps the order
+        self._check: dict[tuple[int, int], None] = {}
+
+    # ------------------------------------------------------------------------------------------ becoming alive
+
+    def populate(self) -> None:
+        """Create the instances of a new run; mapped tasks of known length are expanded at once."""
+        for node in self.graph.nodes:
+            length = self._known_length(node)
+            count = 1 if not length else length
+            first = 0 if length else -1
+            for offset in range(count):
+                index = first + offset if length else -1
+                instance = Instance(self, node, self._allocate(), index)
+                self.instances[node.index].append(instance)
+                self.dirty[instance.id] = instance
+        self._count()
+
+    def restore(self, instances: Iterable[Instance]) -> None:
+        """Take over the instances that the database holds."""
+        for instance in instances:
+            self.instances[instance.node.index].append(instance)
+        for group in self.instances:
+            group.sort(key=lambda instance: instance.map_index)
+        self._count()
+
+    def _count(self) -> None:
+        setups = [sum(1 for u in node.upstream if self.graph.nodes[u].is_setup) for node in self.graph.nodes]
+        self._tallies = [Tally(0, setups[node.index]) for node in self.graph.nodes]
+        for node in self.graph.nodes:
+            group = self.instances[node.index]
+            for down in node.downstream:
+                tally = self._tallies[down]
+                tally.total += len(group)
+                for instance in group:
+                    if instance.state in FINISHED:
+                        tally.add(instance.state, is_setup=node.is_setup)
+            for instance in group:
+                if instance.state not in FINISHED:
+                    self.unfinished += 1
+                    if instance.state is not None:
+                        self.active += 1
+
+    # ------------------------------------------------------------------------------------------- what can happen
+
+    def plan(self, now: int) -> None:
+        """Evaluate every instance that waits for its dependencies: at the start, and after a reload."""
+        self._recheck(range(len(self.graph)))
+        self._settle(now)
+
+    def release(self, tasks: Iterable[int], now: int) -> None:
+        """The past of these depends_on_past tasks is good now."""
+        released = list(tasks)
+        self.past_unmet.difference_update(released)
+        self._recheck(released)
+        self._settle(now)
+
+    def queue(self, instance: Instance, now: int) -> None:
+        """It got its slots and will be handed to an executor as soon as this is committed."""
+        instance.seq += 1
+        instance.queued_at = now
+        self.move(instance, Ti.QUEUED)
+
+    def start(self, instance: Instance, *, now: int, worker: str, hostname: str, pid: int) -> None:
+        """A worker asked to go ahead with it."""
+        instance.start_date = now
+        if instance.first_start is None:
+            instance.first_start = now
+        instance.end_date = None
+        instance.worker, instance.hostname, instance.pid = worker, hostname, pid or None
+        self.move(instance, Ti.RUNNING)
+
+    def succeed(self, instance: Instance, *, now: int, length: int | None = None) -> None:
+        """It finished well. `length` is that of its return value, -1 if it returned something without length."""
+        if length is not None:
+            self.lengths[instance.node.index, instance.map_index] = length
+        self._end(instance, Ti.SUCCESS, now)
+        self._settle(now)
+
+    def skip(self, instance: Instance, *, now: int) -> None:
+        """It skipped itself."""
+        self._end(instance, Ti.SKIPPED, now)
+        self._settle(now)
+
+    def fail(
+        self,
+        instance: Instance,
+        *,
+        now: int,
+        retryable: bool = True,
+        delay: float | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Its try failed: another one follows after a delay, or it has failed for good."""
+        instance.error = error
+        spec = instance.node.spec
+        if may_retry(try_number=instance.try_number, max_tries=instance.max_tries, retryable=retryable):
+            if delay is None:
+                delay = retry_delay(
+                    delay=spec.retry_delay,
+                    multiplier=spec.retry_exponential_backoff,
+                    max_delay=spec.max_retry_delay,
+                    cap=self._cap,
+                    dag_id=self.dag_id,
+                    task_id=spec.task_id,
+                    logical_date=self.logical_date,
+                    try_number=instance.try_number,
+                )
+            self._end(instance, Ti.UP_FOR_RETRY, now)
+            instance.wake_at = now + int(delay * _SECOND)
+        else:
+            self._end(instance, Ti.FAILED, now)
+            if self.fail_fast:
+                self._stop_remaining(now)
+        self._settle(now)
+
+    def reschedule(self, instance: Instance, *, now: int, at: int) -> None:
+        """A sensor gave its slot back until its next poke."""
+        self._end(instance, Ti.UP_FOR_RESCHEDULE, now)
+        instance.wake_at = at
+
+    def defer(
+        self, instance: Instance, *, now: int, trigger_id: int, method: str, kwargs: bytes | None, timeout: int | None
+    ) -> None:
+        """It gave its slot back until its trigger fires, or `timeout` is reached."""
+        instance.trigger_id = trigger_id
+        instance.next_method = method
+        instance.next_kwargs = kwargs
+        instance.wake_at = timeout
+        instance.end_date = now
+        self.move(instance, Ti.DEFERRED)
+
+    def resume(self, instance: Instance, now: int) -> None:
+        """What it waited for is over: the retry delay, the time to the next poke, or its trigger."""
+        self._schedule(instance, now)
+
+    def requeue(self, instance: Instance, now: int) -> None:
+        """It was handed over, but user code never began: hand it over once more."""
+        instance.worker = None
+        instance.scheduled_at = now
+        self.move(instance, Ti.SCHEDULED)
+
+    def restart(self, instance: Instance, now: int) -> None:
+        """It was cleared while running, and its process has ended."""
+        instance.max_tries = instance.try_number + instance.node.spec.retries
+        self._forget_piece(instance)
+        self.move(instance, None)
+        self._recheck([instance.node.index])
+        self._settle(now)
+
+    def expire(self, now: int) -> list[Instance]:
+        """The run took longer than dagrun_timeout: skip what is unfinished, fail the run; return what still runs."""
+        running = []
+        for group in self.instances:
+            for instance in group:
+                if instance.state in (Ti.RUNNING, Ti.QUEUED, Ti.RESTARTING):
+                    running.append(instance)
+                if instance.state not in FINISHED:
+                    if instance.state is Ti.RESTARTING:
+                        self.move(instance, None)
+                    self._end(instance, Ti.SKIPPED, now)
+        self._check.clear()
+        return running
+
+    def skip_downstream(self, by: Instance, targets: Iterable[tuple[str, int]], now: int) -> None:
+        """`by` (a branch, a short circuit) decided that these are to be skipped; -1 stands for all of a task."""
+        for task_id, map_index in targets:
+            index = self.graph.index.get(task_id)
+            if index is None:
+                continue
+            self.skips.setdefault((index, map_index), set()).add(by.node.index)
+            for instance in self.instances[index]:
+                waiting = instance.state in (None, Ti.SCHEDULED)
+                if waiting and (map_index in (-1, instance.map_index) or instance.map_index == -1):
+                    self._end(instance, Ti.SKIPPED, now)
+
+    def outcome(self) -> DagRunState | None:
+        """Return how the run ended, or None while it goes on. A run in which nothing can move any more has failed."""
+        if self.unfinished == 0:
+            leaves = (i for node in self.graph.nodes if node.is_leaf for i in self.instances[node.index])
+            return DagRunState.FAILED if any(leaf.state in FAILURES for leaf in leaves) else DagRunState.SUCCESS
+        return DagRunState.FAILED if self.is_deadlocked else None
+
+    @property
+    def is_deadlocked(self) -> bool:
+        """Nothing is under way, yet something waits that only the run itself could release (spec: mistake 17)."""
+        return self.unfinished > 0 and self.active == 0 and not self.past_unmet
+
+    # ------------------------------------------------------------------------------------------------- deciding
+
+    def move(self, instance: Instance, state: Ti | None) -> None:
+        """Change the state of an instance and tell the tallies of its downstream tasks."""
+        before = instance.state
+        transitions.check(before, state)
+        instance.state = state
+        self.dirty[instance.id] = instance
+        was_finished, is_finished = before in FINISHED, state in FINISHED
+        self.active += (state is not None and not is_finished) - (before is not None and not was_finished)
+        if was_finished == is_finished and before == state:
+            return
+        self.unfinished += was_finished - is_finished
+        node = instance.node
+        if was_finished or is_finished:
+            for down in node.downstream:
+                tally = self._tallies[down]
+                if was_finished:
+                    tally.add(before, is_setup=node.is_setup, count=-1)
+                if is_finished:
+                    tally.add(state, is_setup=node.is_setup)
+        if is_finished:
+            self._recheck(node.watchers)
+            for down in node.downstream:
+                together = self.graph.shares_mapped_group(node, self.graph.nodes[down])
+                self._check[down, instance.map_index if together else -1] = None
+
+    def _end(self, instance: Instance, state: Ti, now: int) -> None:
+        if instance.start_date is None:
+            instance.start_date = now
+        instance.end_date = now
+        if state is not Ti.UP_FOR_RESCHEDULE:
+            self._forget_piece(instance)
+        else:
+            instance.trigger_id = instance.next_method = instance.next_kwargs = None
+        self.move(instance, state)
+
+    @staticmethod
+    def _forget_piece(instance: Instance) -> None:
+        instance.trigger_id = instance.next_method = instance.next_kwargs = None
+        instance.wake_at = None
+        instance.reschedules = 0
+        instance.first_start = None
+
+    def _recheck(self, tasks: Iterable[int]) -> None:
+        for index in tasks:
+            self._check[index, -1] = None
+
+    def _settle(self, now: int) -> None:
+        """Evaluate the tasks whose upstream changed, until nothing changes any more."""
+        while self._check:
+            batch, self._check = self._check, {}
+            for index, map_index in batch:
+                node, group = self.graph.nodes[index], self.instances[index]
+                if map_index >= 0:
+                    group = [i for i in group if i.map_index in (map_index, -1)]
+                elif len(group) > 1 and self._all_wait(node):
+                    continue
+                elif node.is_mapped and group[0].map_index >= 0:
+                    self._revise(node, now)
+                for instance in list(group):
+                    if instance.state is None:
+                        self._decide(instance, now)
+
+    def _all_wait(self, node: Node) -> bool:
+        """Whether one look tells that no instance of an expanded task can move: spares a look at each of them."""
+        if node.mapped_group is not None or node.setups or node.scope:
+            return False
+        return evaluate(node.rule, self._tallies[node.index]) is Verdict.WAIT
+
+    def _decide(self, instance: Instance, now: int) -> None:
+        verdict = self._verdict(instance)
+        if verdict is Verdict.WAIT:
+            return
+        node = instance.node
+        past_unmet = node.index in self.past_unmet
+        if verdict is Verdict.RUN:
+            if past_unmet:
+                return
+            if self._is_skipped_by_decision(instance):
+                self._end(instance, Ti.SKIPPED, now)
+            elif instance.map_index < 0 and node.is_mapped:
+                self._expand(node, now)
+            elif node.spec.inline:
+                instance.try_number += 1
+                self._end(instance, Ti.SUCCESS, now)
+            else:
+                self._schedule(instance, now)
+        elif verdict is Verdict.SKIP:
+            if not (past_unmet and node.spec.wait_for_past_depends_before_skipping):
+                self._end(instance, Ti.SKIPPED, now)
+        else:
+            self._end(instance, Ti.UPSTREAM_FAILED if verdict is Verdict.FAIL else Ti.REMOVED, now)
+
+    def _schedule(self, instance: Instance, now: int) -> None:
+        """Make it wait for its slots. A new try counts here; a poke or a resumption is the same try (mistake 24)."""
+        if instance.state in (None, Ti.UP_FOR_RETRY):
+            instance.try_number += 1
+            instance.start_date = instance.end_date = None
+            self._forget_piece(instance)
+        elif instance.state is Ti.UP_FOR_RESCHEDULE:
+            instance.reschedules += 1
+        instance.wake_at = None
+        instance.scheduled_at = now
+        self.move(instance, Ti.SCHEDULED)
+
+    def _verdict(self, instance: Instance) -> Verdict:
+        node = instance.node
+        setups = Verdict.RUN
+        if node.setups and not node.is_teardown:
+            setups = evaluate_setups(self._tally_over(node.setups, instance), instance.map_index)
+            if setups not in (Verdict.RUN, Verdict.WAIT):
+                return setups
+        direct = evaluate(node.rule, self._tally_for(instance), instance.map_index)
+        if direct is Verdict.RUN and node.scope and not self._scope_is_done(instance):
+            return Verdict.WAIT
+        return Verdict.WAIT if direct is Verdict.RUN and setups is Verdict.WAIT else direct
+
+    def _tally_for(self, instance: Instance) -> Tally:
+        node = instance.node
+        if node.mapped_group is None or instance.map_index < 0:
+            return self._tallies[node.index]
+        return self._tally_over(node.upstream, instance)
+
+    def _tally_over(self, upstream: Iterable[int], instance: Instance) -> Tally:
+        """Count only the upstream instances that belong to this one: in a mapped group those of its own index."""
+        tally = Tally()
+        for up in upstream:
+            node = self.graph.nodes[up]
+            for relative in self._relevant(node, instance):
+                tally.total += 1
+                tally.setups += node.is_setup
+                tally.add(relative.state, is_setup=node.is_setup)
+        return tally
+
+    def _relevant(self, upstream: Node, instance: Instance) -> list[Instance]:
+        group = self.instances[upstream.index]
+        if instance.map_index >= 0 and self.graph.shares_mapped_group(upstream, instance.node):
+            return [i for i in group if i.map_index in (instance.map_index, -1)]
+        return group
+
+    def _scope_is_done(self, instance: Instance) -> bool:
+        return all(
+            relative.state in FINISHED
+            for index in instance.node.scope
+            for relative in self._relevant(self.graph.nodes[index], instance)
+        )
+
+    def _is_skipped_by_decision(self, instance: Instance) -> bool:
+        index = instance.node.index
+        deciders = self.skips.get((index, -1), set()) | self.skips.get((index, instance.map_index), set())
+        return any(any(i.state is Ti.SUCCESS for i in self.instances[decider]) for decider in deciders)
+
+    def _stop_remaining(self, now: int) -> None:
+        """fail_fast: end everything else but teardowns; what runs fails, what waits is skipped."""
+        for group in self.instances:
+            for instance in group:
+                if instance.state in FINISHED or instance.node.is_teardown:
+                    continue
+                if instance.state is Ti.RESTARTING:
+                    self.move(instance, None)
+                self._end(instance, Ti.FAILED if instance.state is Ti.RUNNING else Ti.SKIPPED, now)
+
+    # ------------------------------------------------------------------------------------------------ expansion
+
+    def _known_length(self, node: Node) -> int | None:
+        """Return the number of instances if it needs no pushed value, else None; 0 is decided when its time comes."""
+        expansion = self.graph.expansion_of(node) if node.is_mapped else None
+        if expansion is None or not all(isinstance(length, int) for length in expansion.inputs.values()):
+            return None
+        return self._product(expansion)
+
+    def _product(self, expansion: Any) -> int | None:
+        total = 1
+        for source in expansion.inputs.values():
+            length = self._measure(source)
+            if length is None:
+                return None
+            total *= length
+        return total
+
+    def _measure(self, source: Any) -> int | None:
+        """Return how long an argument is; None if something it needs was not pushed."""
+        if isinstance(source, int):
+            return source
+        if source.kind == "xcom":
+            return self._pushed_length(self.graph.index[source.task_id])
+        lengths = [self._measure(part) for part in source.sources]
+        if any(length is None for length in lengths):
+            return None
+        known = [length for length in lengths if length is not None]
+        if source.kind == "concat":
+            return sum(known)
+        return max(known) if source.longest else min(known)
+
+    def _pushed_length(self, index: int) -> int | None:
+        """Of an unmapped task, how long its value is; of a mapped one, how many instances returned something."""
+        if self.graph.nodes[index].is_mapped:
+            group = self.instances[index]
+            return sum(1 for i in group if (index, i.map_index) in self.lengths)
+        length = self.lengths.get((index, -1))
+        return None if length is None or length < 0 else length
+
+    def _expand(self, node: Node, now: int) -> None:
+        """Turn the one unexpanded instance into as many as there is input for (spec: mistake 14)."""
+        together = [node]
+        if node.spec.expand is None:
+            together = [n for n in self.graph.nodes if n.mapped_group == node.mapped_group]
+        length = self._product(self.graph.expansion_of(node))
+        for member in together:
+            group = self.instances[member.index]
+            if len(group) != 1 or group[0].map_index != -1 or group[0].state is not None:
+                continue
+            if not length:
+                self._end(group[0], Ti.UPSTREAM_FAILED if length is None else Ti.SKIPPED, now)
+                continue
+            group[0].map_index = 0
+            self.dirty[group[0].id] = group[0]
+            for index in range(1, length):
+                instance = Instance(self, member, self._allocate(), index)
+                group.append(instance)
+                self.dirty[instance.id] = instance
+            self.unfinished += length - 1
+            for down in member.downstream:
+                self._tallies[down].total += length - 1
+            self._recheck([member.index])
+
+    def _revise(self, node: Node, now: int) -> None:
+        """After a clear, the input may have another length: add what is missing, remove what is left over."""
+        group = self.instances[node.index]
+        if all(instance.state is not None for instance in group):
+            return
+        length = self._product(self.graph.expansion_of(node))
+        if length is None or length == len(group):
+            return
+        for instance in group[length:]:
+            if instance.state is None:
+                self._end(instance, Ti.REMOVED, now)
+        missing = range(len(group), length)
+        for index in missing:
+            instance = Instance(self, node, self._allocate(), index)
+            group.append(instance)
+            self.dirty[instance.id] = instance
+        self.unfinished += len(missing)
+        for down in node.downstream:
+            self._tallies[down].total += len(missing)
