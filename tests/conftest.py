@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.service.home import runtime_path
+
 pytest_plugins = ["tests.fixtures.databases", "tests.fixtures.swapi"]
 
 _TIERS = ("unit", "store", "integration", "acceptance", "migration", "compat", "e2e")
@@ -34,9 +36,10 @@ def airflow_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     home = Path(tempfile.mkdtemp(prefix="gnt-", dir="/tmp"))
     monkeypatch.setenv("AIRFLOW_HOME", str(home))
     _forget_settings()
+    runtime = runtime_path()
     yield home
     left = _leftovers(home) if _tier(request.node) in _WITH_PROCESSES else []
-    shutil.rmtree(_runtime_dir(home), ignore_errors=True)
+    shutil.rmtree(runtime, ignore_errors=True)
     shutil.rmtree(home, ignore_errors=True)
     _forget_settings()
     assert not left, f"the test left processes behind: {left}"
@@ -56,14 +59,6 @@ def _forget_settings() -> None:
 
     conf.reload()
     masker.reset()
-
-
-def _runtime_dir(home: Path) -> Path:
-    from gnomon.service.home import runtime_dir
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_HOME", str(home))
-        return runtime_dir()
 
 
 def _leftovers(home: Path) -> list[str]:

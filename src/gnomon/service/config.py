@@ -330,7 +330,10 @@ class Config:
     def _typed(self, section: str, key: str, fallback: Any, convert: Callable[[str], Any], wanted: str) -> Any:
         setting = self.lookup(section, key)
         if setting is None or setting == _EMPTY_DEFAULT:
-            return self.get(section, key) and None if fallback is _MISSING else fallback
+            if fallback is not _MISSING:
+                return fallback
+            self.get(section, key)  # which objects to an option that nobody knows
+            return None
         try:
             return convert(setting.value)
         except (ValueError, ImportError, AttributeError) as error:

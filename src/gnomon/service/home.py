@@ -20,22 +20,27 @@ def airflow_home() -> Path:
     return Path(os.path.expandvars(os.path.expanduser(value)))
 
 
-def runtime_dir() -> Path:
-    """Return the directory for the sockets and locks of this AIRFLOW_HOME, made with mode 0700.
+def runtime_path() -> Path:
+    """Return where the runtime directory of this AIRFLOW_HOME is or would be; at most 40 bytes.
 
-    Its path is at most 40 bytes, because the path of a Unix socket may have about 100.
-
-    Raises:
-        HomeError: it exists and belongs to somebody else, or cannot be made.
+    It is that short because the path of a Unix socket in it may have about 100.
     """
     import hashlib
 
     home = os.path.realpath(airflow_home())
     name = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
-    mine = _RUNTIME_ROOT / f"gnomon-{os.getuid()}"
-    folder = mine / name
+    return _RUNTIME_ROOT / f"gnomon-{os.getuid()}" / name
+
+
+def runtime_dir() -> Path:
+    """Return the directory for the sockets and locks of this AIRFLOW_HOME, made with mode 0700.
+
+    Raises:
+        HomeError: it exists and belongs to somebody else, or cannot be made.
+    """
+    folder = runtime_path()
     try:
-        for path in (mine, folder):
+        for path in (folder.parent, folder):
             _own_private_folder(path)
     except OSError as error:
         raise HomeError(f"the runtime directory {folder} cannot be made: {error.strerror}") from error

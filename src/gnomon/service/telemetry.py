@@ -71,15 +71,16 @@ class Metrics:
 
 class _Sender:
     def __init__(self, address: tuple[str, int], family: int, prefix: str, style: str, fixed: str) -> None:
-        self._address = address
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._prefix = prefix
-        self._style = style
-        self._fixed = fixed
         self._allowed = _patterns("metrics_allow_list")
         self._blocked = _patterns("metrics_block_list")
         self._dropped_tags = frozenset(conf.getlist("metrics", "statsd_disabled_tags"))
+        self._address = address
+        self._prefix = prefix
+        self._style = style
+        self._fixed = fixed
+        # Last, because a setting above may be refused.
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
 
     @classmethod
     def from_config(cls) -> _Sender:
