@@ -1,0 +1,94 @@
+"""What a timetable is: the answer to "when does this DAG run next, and over which data interval?"."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, Protocol
+
+Profile = Literal[2, 3]
+
+
+class TimetableError(ValueError):
+    """A schedule cannot be used; the message says which part of it, and why."""
+
+
+class DataInterval(NamedTuple):
+    """The period a run works on; start and end are aware."""
+
+    start: datetime
+    end: datetime
+
+
+class NextRun(NamedTuple):
+    """A run that a timetable asks for: not to be created before `run_after`."""
+
+    run_after: datetime
+    logical_date: datetime
+    data_interval: DataInterval
+
+    @classmethod
+    def over(cls, start: datetime, end: datetime) -> NextRun:
+        """Return the run over a data interval: created at its end, named after its start."""
+        return cls(end, start, DataInterval(start, end))
+
+
+class TimetableSpec(Protocol):
+    """The schedule as data; `gnomon.wire.dag.TimetableSpec` says what the fields mean."""
+
+    kind: str
+    crons: list[str]
+    timezone: str
+    delta: float | None
+    relative: dict[str, int] | None
+    interval: float
+    interval_relative: dict[str, int] | None
+    run_immediately: bool | float
+    events: list[str]
+    restrict_to_events: bool
+    description: str | None
+    assets: dict[str, Any] | None
+    base: Any
+    classpath: str | None
+
+
+class Timetable:
+    """A schedule that can be asked. This base never runs by itself: `schedule=None`."""
+
+    #: False only if nothing but a manual trigger ever makes a run
+    can_be_scheduled = True
+    #: runs at regular times, so that a calendar of them makes sense
+    periodic = True
+    #: at most this many runs at a time, whatever the DAG says
+    active_runs_limit: int | None = None
+
+    @property
+    def summary(self) -> str:
+        """The schedule as screens show it in a word: "0 0 * * *", "@once"."""
+        return type(self).__name__
+
+    @property
+    def description(self) -> str:
+        """The schedule in a sentence, or nothing."""
+        return ""
+
+    def next_run(
+        self,
+        last_automated: DataInterval | None,
+        *,
+        earliest: datetime | None,
+        latest: datetime | None,
+        catchup: bool,
+        now: datetime,
+    ) -> NextRun | None:
+        """Return the run after the last one, or None if there is none.
+
+        Args:
+            last_automated: data interval of the last scheduled or backfilled run; manual runs do not shift a schedule.
+            earliest, latest: the bounds that start and end dates set, both inclusive.
+            catchup: whether runs that were missed are made up for.
+        """
+        return None
+
+    def infer_manual_interval(self, at: datetime) -> DataInterval:
+        """Return the data interval of a run triggered by hand at, or for, this time."""
+        return DataInterval(at, at)
