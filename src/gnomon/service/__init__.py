@@ -1,0 +1,1 @@
+"""What every part needs: settings, home, clock, logs, metrics, and the life of a loop."""

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 #: Not $TMPDIR and not $XDG_RUNTIME_DIR: two processes of one installation may see different ones, and must meet.
-_RUNTIME_ROOT = Path("/tmp")
+_RUNTIME_ROOT = Path("/tmp")  # noqa: S108 (what is made in it is checked)
 
 
 class HomeError(Exception):
