@@ -1,0 +1,1 @@
+"""What exists only while a task, trigger or callback runs: channel, context, task instance, XCom."""

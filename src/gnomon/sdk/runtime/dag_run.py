@@ -1,0 +1,199 @@
+"""The DAG run as a task sees it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from gnomon.sdk.runtime.channel import require_channel
+from gnomon.wire import execution as wire
+
+if TYPE_CHECKING:
+    from pendulum import DateTime
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def moment(micros: int | None) -> DateTime | None:
+    """Return a time of the wire as pendulum's type, in UTC."""
+    if micros is None:
+        return None
+    import pendulum
+
+    at = _EPOCH + timedelta(microseconds=micros)
+    return pendulum.DateTime(
+        at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond, tzinfo=pendulum.UTC
+    )
+
+
+def micros(at: datetime | None) -> int | None:
+    """Return a time as it travels; one without a timezone counts as UTC."""
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return (at - _EPOCH) // _MICROSECOND
+
+
+class _Moment:
+    """An attribute that turns a time of the wire into pendulum's type when it is first read."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, run: Any, owner: type | None = None) -> Any:
+        if run is None:
+            return self
+        value = run.__dict__[self.name] = moment(getattr(run._info, self.name))
+        return value
+
+
+class DagRun:
+    """A DAG run: its dates, its conf, and questions about its task instances."""
+
+    logical_date = _Moment()
+    data_interval_start = _Moment()
+    data_interval_end = _Moment()
+    run_after = _Moment()
+    start_date = _Moment()
+    end_date = _Moment()
+    queued_at = _Moment()
+
+    def __init__(self, info: wire.RunInfo) -> None:
+        self._info = info
+        self.id = info.id
+        self.dag_id = info.dag_id
+        self.run_id = info.run_id
+        self.run_type = info.run_type
+        self.state = info.state
+        self.clear_number = info.clear_number
+        self.triggering_user_name = info.triggering_user
+        self.partition_key = info.partition_key
+        self.note = info.note
+        #: whether it has one, told without making it
+        self.has_logical_date = info.logical_date is not None
+
+    @property
+    def conf(self) -> dict[str, Any]:
+        """What the run was triggered with."""
+        if "_conf" not in self.__dict__:
+            self.__dict__["_conf"] = json.loads(self._info.conf) or {}
+        conf: dict[str, Any] = self.__dict__["_conf"]
+        return conf
+
+    @property
+    def execution_date(self) -> Any:
+        """The logical date, by its name of Airflow 2."""
+        return self.logical_date
+
+    @property
+    def external_trigger(self) -> bool:
+        """Whether somebody triggered the run, as Airflow 2 called it."""
+        return self.run_type not in ("scheduled", "backfill", "asset_triggered")
+
+    @property
+    def partition_date(self) -> Any:
+        """The date of the run's partition."""
+        return self.__dict__.get("_partition_date")
+
+    @property
+    def consumed_asset_events(self) -> list[dict[str, Any]]:
+        """The asset events that this run was created for, as data."""
+        events: list[dict[str, Any]] = json.loads(self._info.consumed_asset_events)
+        return events
+
+    def get_state(self) -> str:
+        """Return the state now."""
+        current = find_run(self.dag_id, run_id=self.run_id)
+        return current.state if current else self.state
+
+    def get_task_instance(self, task_id: str, map_index: int = -1, **_: Any) -> TaskInstanceView | None:
+        """Return the state of a task instance of this run; None if there is no such one."""
+        name = task_id if map_index < 0 else f"{task_id}_{map_index}"
+        states = self._task_states([task_id])
+        return TaskInstanceView(self, task_id, map_index, states[name]) if name in states else None
+
+    def get_task_instances(self, state: Any = None, **_: Any) -> list[TaskInstanceView]:
+        """Return the task instances of this run, of the given state or states if there are any."""
+        wanted = [state] if isinstance(state, str) or state is None else list(state)
+        found = [_view(self, name, current) for name, current in self._task_states(None).items()]
+        return [view for view in found if state is None or view.state in wanted]
+
+    def _task_states(self, task_ids: list[str] | None) -> dict[str, str | None]:
+        reply = require_channel().ask(wire.GetTaskStates(dag_id=self.dag_id, task_ids=task_ids, run_ids=[self.run_id]))
+        states: dict[str, dict[str, str | None]] = found_value(reply)
+        return states.get(self.run_id, {})
+
+    def __repr__(self) -> str:
+        return f"<DagRun {self.dag_id} @ {self.run_id}, state: {self.state}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DagRun) and (self.dag_id, self.run_id) == (other.dag_id, other.run_id)
+
+    def __hash__(self) -> int:
+        return hash((self.dag_id, self.run_id))
+
+
+class TaskInstanceView:
+    """Another task instance, as far as a task may see it."""
+
+    def __init__(self, run: DagRun, task_id: str, map_index: int, state: str | None) -> None:
+        self.dag_run = run
+        self.dag_id = run.dag_id
+        self.run_id = run.run_id
+        self.task_id = task_id
+        self.map_index = map_index
+        self.state = state
+
+    def current_state(self) -> str | None:
+        """Return the state as it was asked for."""
+        return self.state
+
+    def __repr__(self) -> str:
+        return f"<TaskInstance {self.dag_id}.{self.task_id} {self.run_id} [{self.state}]>"
+
+
+def _view(run: DagRun, name: str, state: str | None) -> TaskInstanceView:
+    task_id, _, index = name.rpartition("_")
+    if task_id and index.isdigit():
+        from gnomon.sdk.runtime.current import known_task
+
+        if known_task(run.dag_id, name) is None:
+            return TaskInstanceView(run, task_id, int(index), state)
+    return TaskInstanceView(run, name, -1, state)
+
+
+def find_run(
+    dag_id: str,
+    *,
+    run_id: str | None = None,
+    logical_date: datetime | None = None,
+    previous: bool = False,
+    state: str | None = None,
+) -> DagRun | None:
+    """Ask for a run; None if there is no such one."""
+    import msgspec
+
+    reply = require_channel().ask(
+        wire.GetDagRun(dag_id=dag_id, run_id=run_id, logical_date=micros(logical_date), previous=previous, state=state)
+    )
+    if isinstance(reply, wire.Problem):
+        if reply.code == "not_found":
+            return None
+        raise RuntimeError(reply.message)
+    if not isinstance(reply, wire.RunFound) or reply.run is None:
+        return None
+    return DagRun(msgspec.msgpack.decode(reply.run, type=wire.RunInfo))
+
+
+def found_value(reply: wire.Reply) -> Any:
+    """Return the content of a `Found`.
+
+    Raises:
+        RuntimeError: it is a problem instead.
+    """
+    if isinstance(reply, wire.Found):
+        return json.loads(reply.value)
+    raise RuntimeError(reply.message if isinstance(reply, wire.Problem) else f"unexpected {type(reply).__name__}")

@@ -1,0 +1,38 @@
+"""The environment variables that tell a task's subprocesses what they run for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PREFIX = "AIRFLOW_CTX_"
+
+
+def context_to_airflow_vars(context: Any, in_env_var_format: bool = False) -> dict[str, str]:
+    """Return the names of what runs: DAG, run, task, try, logical date, owner.
+
+    Args:
+        context: the context of the task.
+        in_env_var_format: AIRFLOW_CTX_DAG_ID instead of airflow.ctx.dag_id.
+    """
+    return variables(context["ti"], in_env_var_format=in_env_var_format)
+
+
+def variables(ti: Any, *, in_env_var_format: bool = True) -> dict[str, str]:
+    """Return the same for a task instance."""
+    task, date = ti.task, ti.dag_run.logical_date
+    email = getattr(task, "email", None)
+    found = {
+        "DAG_OWNER": getattr(task, "owner", None),
+        "DAG_EMAIL": ",".join(email) if isinstance(email, list | tuple | set) else email,
+        "DAG_ID": ti.dag_id,
+        "TASK_ID": ti.task_id,
+        "LOGICAL_DATE": None if date is None else date.isoformat(),
+        "TRY_NUMBER": ti.try_number,
+        "DAG_RUN_ID": ti.run_id,
+    }
+    if ti.profile == 2:
+        found["EXECUTION_DATE"] = found["LOGICAL_DATE"]
+    given = {name: str(value) for name, value in found.items() if value}
+    if in_env_var_format:
+        return {_PREFIX + name: value for name, value in given.items()}
+    return {f"airflow.ctx.{name.lower()}": value for name, value in given.items()}

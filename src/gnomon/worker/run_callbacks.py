@@ -1,0 +1,79 @@
+"""Runs callbacks on behalf of a DAG, or of a task whose process is gone."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+
+from gnomon.sdk import exceptions as errors
+from gnomon.sdk.runtime import current
+from gnomon.sdk.runtime.callbacks import as_list, run_callbacks
+from gnomon.sdk.runtime.context import Context
+from gnomon.sdk.runtime.dag_run import DagRun
+from gnomon.sdk.runtime.task_instance import RuntimeTaskInstance
+from gnomon.service import clock, config
+from gnomon.wire import execution as wire
+
+log = logging.getLogger("airflow.task")
+
+_ATTRIBUTES = {
+    "dag_success": "on_success_callback",
+    "dag_failure": "on_failure_callback",
+    "task_failure": "on_failure_callback",
+    "task_retry": "on_retry_callback",
+}
+
+
+def run(workload: wire.CallbackWorkload, dags: dict[str, Any]) -> None:
+    """Call what the DAG or task has for this occasion.
+
+    Raises:
+        AirflowException: the file has no such DAG or task any more.
+    """
+    info = msgspec.msgpack.decode(workload.run, type=wire.RunInfo)
+    dag = dags.get(info.dag_id)
+    if dag is None:
+        raise errors.AirflowException(f"{workload.file.relative_path} has no DAG {info.dag_id!r} any more")
+    attribute = _ATTRIBUTES.get(workload.kind)
+    if attribute is None:
+        raise errors.AirflowException(f"{workload.kind!r} is not a kind of callback")
+    of_task = workload.kind.startswith("task_")
+    owner = _task(dag, workload) if of_task else dag
+    callbacks = as_list(getattr(owner, attribute, None))
+    if not callbacks:
+        return
+    context = _context(workload, dag, DagRun(info))
+    context["reason"] = workload.reason
+    if of_task:
+        context["exception"] = errors.AirflowException(workload.reason or "the task's process is gone")
+    log.info("Running %s of %s: %s", attribute, owner, workload.reason or workload.kind)
+    with current.set_current_context(context):
+        run_callbacks(attribute, callbacks, context)
+
+
+def _task(dag: Any, workload: wire.CallbackWorkload) -> Any:
+    task = dag.task_dict.get(workload.task_id)
+    if task is None:
+        raise errors.TaskNotFound(f"DAG {dag.dag_id!r} has no task {workload.task_id!r} any more")
+    return task
+
+
+def _context(workload: wire.CallbackWorkload, dag: Any, run: DagRun) -> dict[str, Any]:
+    task = dag.task_dict.get(workload.task_id) if workload.task_id else None
+    if task is None:
+        return {"dag": dag, "dag_run": run, "run_id": run.run_id, "logical_date": run.logical_date}
+    stand_in = wire.Workload(
+        key=wire.TryKey(0, 0),
+        task_id=task.task_id,
+        map_index=workload.map_index,
+        try_number=workload.try_number,
+        max_tries=workload.max_tries,
+        file=workload.file,
+        run=workload.run,
+    )
+    ti = RuntimeTaskInstance(stand_in, task, run, start_date=clock.now_us(), profile=config.profile())
+    ti.state = "up_for_retry" if workload.kind == "task_retry" else "failed"
+    context: Context = ti.get_template_context()
+    return context

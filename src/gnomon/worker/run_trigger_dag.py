@@ -1,0 +1,83 @@
+"""What TriggerDagRunOperator asks for: create a run of another DAG, and wait for it or not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from gnomon.sdk import exceptions as errors
+from gnomon.sdk.runtime.dag_run import find_run, micros
+from gnomon.wire import execution as wire
+from gnomon.worker import run_outcomes
+
+if TYPE_CHECKING:
+    from gnomon.worker.runner import Try
+
+log = logging.getLogger("airflow.task")
+
+
+def conclude(piece: Try, wish: Any) -> wire.Outcome:
+    """Create the run that a DagRunTriggerException asks for, and return what became of the task.
+
+    Raises:
+        AirflowException: the run could not be created.
+    """
+    dag_id = wish.trigger_dag_id
+    log.info("Triggering a run of DAG %s", dag_id)
+    reply = piece.channel.ask(
+        wire.TriggerRun(
+            dag_id=dag_id,
+            run_id=wish.dag_run_id,
+            conf=json.dumps(wish.conf or {}).encode(),
+            logical_date=micros(wish.logical_date),
+            run_after=micros(wish.run_after),
+            reset=wish.reset_dag_run,
+            note=wish.note,
+        )
+    )
+    if isinstance(reply, wire.Problem):
+        return _not_created(piece, wish, reply)
+    log.info("Triggered the run %s of DAG %s", wish.dag_run_id, dag_id)
+    piece.ti.xcom_push("trigger_run_id", wish.dag_run_id)
+    if not wish.wait_for_completion:
+        return run_outcomes.success(piece, None)
+    if wish.deferrable:
+        return run_outcomes.of_exception(piece, _deferral(wish))
+    return _wait(piece, wish)
+
+
+def _not_created(piece: Try, wish: Any, problem: wire.Problem) -> wire.Outcome:
+    if problem.code != "exists":
+        return run_outcomes.failed(piece, errors.AirflowException(problem.message))
+    if wish.skip_when_already_exists:
+        log.info("The run exists already, and skip_when_already_exists is set: skipping task")
+        return run_outcomes.outcome(piece, "skipped")
+    return run_outcomes.failed(piece, errors.AirflowFailException(problem.message))
+
+
+def _deferral(wish: Any) -> errors.TaskDeferred:
+    from gnomon.sdk.standard.triggers.external_task import DagStateTrigger
+
+    trigger = DagStateTrigger(
+        dag_id=wish.trigger_dag_id,
+        states=[*wish.allowed_states, *wish.failed_states],
+        execution_dates=None,
+        run_ids=[wish.dag_run_id],
+        poll_interval=wish.poke_interval,
+    )
+    return errors.TaskDeferred(trigger=trigger, method_name="execute_complete")
+
+
+def _wait(piece: Try, wish: Any) -> wire.Outcome:
+    while True:
+        log.info("Waiting for the run %s of DAG %s", wish.dag_run_id, wish.trigger_dag_id)
+        time.sleep(wish.poke_interval)
+        run = find_run(wish.trigger_dag_id, run_id=wish.dag_run_id)
+        state = run.state if run else "deleted"
+        if state in wish.failed_states or run is None:
+            error = errors.AirflowException(f"the run {wish.dag_run_id} of DAG {wish.trigger_dag_id} is {state}")
+            return run_outcomes.failed(piece, error)
+        if state in wish.allowed_states:
+            return run_outcomes.success(piece, None)

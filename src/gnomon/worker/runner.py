@@ -1,0 +1,368 @@
+"""Runs one try in its process: a pipeline over one record.
+
+wait for the go-ahead · clear old XComs · render · pre_execute · on_execute · execute · post_execute · report
+
+Success is reported before its callbacks, so that the next task need not wait for them; anything else after, because a
+callback may still want to look at a task instance that is running. Callbacks cannot change the outcome.
+
+Each no-op task pays for this file. So nothing is imported here that `preload` has not imported in the template, the
+context works its entries out when they are asked for, and there is no thread unless rendered fields have to be shown
+while the task runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from gnomon.sdk import exceptions as errors
+from gnomon.sdk.operator import BaseOperator
+from gnomon.sdk.runtime import current, values, xcom
+from gnomon.sdk.runtime.callbacks import call, run_callbacks
+from gnomon.sdk.runtime.channel import TaskChannel, set_channel
+from gnomon.sdk.runtime.context import Context
+from gnomon.sdk.runtime.dag_run import DagRun
+from gnomon.sdk.runtime.exported import variables
+from gnomon.sdk.runtime.task_instance import RuntimeTaskInstance
+from gnomon.service import clock, config
+from gnomon.wire import execution as wire
+from gnomon.worker import run_fields, run_outcomes
+from gnomon.worker.run_signals import Interruptions
+
+log = logging.getLogger("airflow.task")
+_decode_run = msgspec.msgpack.Decoder(wire.RunInfo).decode
+
+
+class Try:
+    """One piece of a try on its way through the pipeline."""
+
+    def __init__(self, workload: wire.Workload, dag: Any, channel: TaskChannel) -> None:
+        self.workload = workload
+        self.channel = channel
+        self.profile = profile()
+        self.run = DagRun(_decode_run(workload.run))
+        now = clock.now_us()
+        #: start of this piece; of the try, where it goes on after a deferral
+        self.started = workload.first_start or now if workload.next_method else now
+        found = dag.task_dict.get(workload.task_id)
+        if found is None:
+            raise errors.TaskNotFound(f"DAG {dag.dag_id!r} has no task {workload.task_id!r} any more")
+        #: the task as this piece has it: a copy, unmapped and rendered
+        self.task: Any = found.prepare_for_execution()
+        self.ti = RuntimeTaskInstance(
+            workload, self.task, self.run, start_date=self.started, profile=self.profile, hostname=hostname()
+        )
+        self.context: Context = self.ti.get_template_context()
+        self.interruptions = Interruptions(channel, lambda: self.task.on_kill())
+        self.fields: bytes | None = None
+        self.late_report: run_fields.LateReport | None = None
+        self.error: BaseException | None = None
+        #: whether another try follows a failure
+        self.retries = False
+
+
+def preload() -> None:
+    """Import and look up, once in the base process, what each try needs."""
+    import pendulum  # noqa: F401
+
+    from gnomon.sdk import dag, templating  # noqa: F401
+
+    templating.environment_classes()
+    hostname()
+    profile()
+    xcom.backend()
+    xcom.max_size()
+    msgspec.msgpack.encode(wire.Outcome(key=wire.TryKey(0, 0), state="", end_date=0))
+
+
+@cache
+def hostname() -> str:
+    """Return the name of this machine."""
+    return socket.gethostname()
+
+
+@cache
+def profile() -> int:
+    """Return the compatibility profile."""
+    return config.profile()
+
+
+def run_try(workload: wire.Workload, dag: Any, channel: TaskChannel) -> None:
+    """Run one piece of a try, from the go-ahead to its report.
+
+    Args:
+        workload: what to run.
+        dag: the DAG, as its file defines it in this process.
+        channel: the connection to the worker.
+    """
+    set_channel(channel)
+    try:
+        piece: Try | None = Try(workload, dag, channel)
+        problem: Exception | None = None
+    except Exception as error:
+        piece, problem = None, error
+    if not channel.proceed().ok:
+        return
+    if piece is None:
+        _report_unusable(workload, channel, problem)
+        return
+    current.push_context(piece.context)
+    try:
+        with piece.interruptions:
+            outcome = _run(piece)
+            _finish(piece, outcome)
+    finally:
+        current.pop_context()
+
+
+def _report_unusable(workload: wire.Workload, channel: TaskChannel, problem: Exception | None) -> None:
+    message = run_outcomes.describe(problem) if problem else "unknown"
+    log.error("The task cannot be run: %s", message)
+    end = clock.now_us()
+    channel.finish(wire.Outcome(key=workload.key, state="failed", end_date=end, pid=os.getpid(), error=message))
+
+
+def _run(piece: Try) -> wire.Outcome:
+    """Take the piece through the pipeline; whatever happens has an Outcome."""
+    workload = piece.workload
+    log.info(
+        "Running %s.%s%s of %s, try %d of %d",
+        piece.ti.dag_id,
+        workload.task_id,
+        f"[{workload.map_index}]" if workload.map_index >= 0 else "",
+        piece.ti.run_id,
+        workload.try_number,
+        max(workload.max_tries + 1, workload.try_number),
+    )
+    try:
+        _clear_xcoms(piece)
+        _render(piece)
+        result = _execute(piece)
+        outcome = run_outcomes.success(piece, result)
+    except BaseException as error:
+        if isinstance(error, errors.AirflowTaskTerminated | errors.AirflowTaskTimeout):
+            piece.interruptions.kill()
+        _render_label_quietly(piece)
+        outcome = run_outcomes.of_exception(piece, error)
+    _add_fields(piece, outcome)
+    return outcome
+
+
+# ------------------------------------------------------------------------------------------------ the steps
+
+
+def _clear_xcoms(piece: Try) -> None:
+    """Remove what an earlier try or piece has pushed; a first piece has no earlier one, a resumed one goes on."""
+    workload = piece.workload
+    if workload.next_method is not None or workload.key.seq <= 1:
+        return
+    xcom.backend().delete(
+        key=None,
+        dag_id=piece.ti.dag_id,
+        task_id=workload.task_id,
+        run_id=piece.ti.run_id,
+        map_index=workload.map_index,
+    )
+
+
+def _render(piece: Try) -> None:
+    task, context = piece.task, piece.context
+    if piece.run.conf or task.params or task.dag.params:
+        context["params"]  # a param that does not fit its schema fails the task before it begins
+    if task.is_mapped:
+        task.render_template_fields(context)
+        piece.task = piece.ti.task = context["task"]
+    elif _has_something_to_render(task):
+        task.render_template_fields(context)
+    piece.fields = run_fields.encode(piece.task)
+    try:
+        piece.ti.rendered_map_index = _label(piece)
+    except Exception as error:  # it may name what only `execute` sets; it is rendered again afterwards
+        log.debug("map_index_template cannot be rendered yet: %s", error)
+    if piece.fields is not None:
+        piece.late_report = run_fields.LateReport(piece.channel, piece.fields, piece.ti.rendered_map_index)
+
+
+def _has_something_to_render(task: Any) -> bool:
+    if type(task).render_template_fields is not BaseOperator.render_template_fields:
+        return True
+    for name in task.template_fields:
+        try:
+            if getattr(task, name):
+                return True
+        except Exception:
+            return True  # an attribute that is missing, or has no truth value: rendering says what is wrong
+    return False
+
+
+def _label(piece: Try) -> str | None:
+    template = getattr(piece.task, "map_index_template", None)
+    if template is None or piece.workload.map_index < 0:
+        return None
+    label = piece.task.render_template(template, piece.context)
+    return None if label is None else str(label)
+
+
+def _render_label_quietly(piece: Try) -> None:
+    if getattr(piece.task, "map_index_template", None) is None:
+        return
+    try:
+        piece.ti.rendered_map_index = _label(piece)
+    except Exception as error:
+        log.debug("map_index_template cannot be rendered: %s", error)
+
+
+def _execute(piece: Try) -> Any:
+    task, context = piece.task, piece.context
+    os.environ.update(variables(piece.ti))
+    _call_hooks(task, "pre_execute", context)
+    run_callbacks("on_execute_callback", task.on_execute_callback, context)
+    limit = _time_limit(piece)
+    if limit is None:
+        result = _call_execute(piece)
+    else:
+        with piece.interruptions.time_limit(limit):
+            result = _call_execute(piece)
+    _call_hooks(task, "post_execute", context, result)
+    if task.map_index_template is not None:
+        piece.ti.rendered_map_index = _label(piece)
+    return result
+
+
+def _call_execute(piece: Try) -> Any:
+    method = piece.workload.next_method
+    if method is None:
+        return piece.task.execute(context=piece.context)
+    kwargs = values.decode(piece.workload.next_kwargs or b"{}")
+    log.info("Resuming after deferral in %s", method)
+    return piece.task.resume_execution(next_method=method, next_kwargs=kwargs, context=piece.context)
+
+
+def _time_limit(piece: Try) -> float | None:
+    timeout = piece.task.execution_timeout
+    if timeout is None:
+        return None
+    seconds: float = timeout.total_seconds()
+    if piece.profile == 2 and piece.workload.next_method is not None:
+        return seconds - (clock.now_us() - piece.started) / 1e6  # it counts from the start of the try
+    return seconds
+
+
+def _call_hooks(task: Any, name: str, context: Any, *more: Any) -> None:
+    """Call the hook given to the operator, and the method if a subclass has its own."""
+    attribute = f"_{name}_hook"
+    hook = getattr(task, attribute, None)
+    if hook is not None:
+        setattr(task, attribute, None)  # the method of BaseOperator would call it once more
+        call(hook, context, context, *more)
+    if getattr(type(task), name) is not getattr(BaseOperator, name):
+        call(getattr(task, name), context, context, *more)
+
+
+def _add_fields(piece: Try, outcome: wire.Outcome) -> None:
+    sent = piece.late_report.stop() if piece.late_report is not None else False
+    if getattr(piece.task, "overwrite_rtif_after_execution", False):
+        piece.fields, sent = run_fields.encode(piece.task), False
+    if not sent:
+        outcome.rendered_fields = piece.fields
+    outcome.rendered_map_index = piece.ti.rendered_map_index
+
+
+# --------------------------------------------------------------------------------------- report and callbacks
+
+_CALLBACKS = {
+    "success": "on_success_callback",
+    "skipped": "on_skipped_callback",
+    "up_for_retry": "on_retry_callback",
+    "failed": "on_failure_callback",
+}
+
+
+def _finish(piece: Try, outcome: wire.Outcome) -> None:
+    ti = piece.ti
+    state = "up_for_retry" if outcome.state == "failed" and piece.retries else outcome.state
+    ti.state = state
+    ti.end_date = clock.now()
+    _push_links(piece, outcome)
+    if state == "success":
+        log.info("Task succeeded")
+        piece.channel.finish(outcome)
+        _run_callbacks(piece, state)
+        return
+    try:
+        if _callbacks_are_wanted(piece):
+            _run_callbacks(piece, state)
+    finally:
+        log.info("Task ended: %s", state)
+        piece.channel.finish(outcome)
+
+
+def _run_callbacks(piece: Try, state: str) -> None:
+    kind = _CALLBACKS.get(state)
+    callbacks = getattr(piece.task, kind, None) if kind else None
+    if kind is None or not callbacks:
+        return
+    if piece.error is not None:
+        piece.context["exception"] = piece.error
+    try:
+        run_callbacks(kind, callbacks, piece.context)
+    except BaseException as error:  # a callback that exits, or SIGTERM while it ran: the outcome stands
+        log.error("%s ended by %s; the state of the task is not affected", kind, run_outcomes.describe(error))
+
+
+def _callbacks_are_wanted(piece: Try) -> bool:
+    """After SIGTERM: somebody may have marked the task instance as success, which is no failure to call about."""
+    if not piece.interruptions.terminated:
+        return True
+    try:
+        states = piece.ti.get_task_states(piece.ti.dag_id, task_ids=[piece.ti.task_id], run_ids=[piece.ti.run_id])
+    except Exception:
+        return True
+    name = piece.ti.task_id if piece.ti.map_index < 0 else f"{piece.ti.task_id}_{piece.ti.map_index}"
+    state = states.get(piece.ti.run_id, {}).get(name, "running")
+    return state in ("running", "failed", "up_for_retry")
+
+
+def _push_links(piece: Try, outcome: wire.Outcome) -> None:
+    """Add the operator's links, which only its own code can make, as XComs."""
+    links = piece.task.operator_extra_links
+    if not links or outcome.state not in ("success", "failed", "skipped"):
+        return
+    for link in links:
+        try:
+            url = link.get_link(operator=piece.task, ti_key=piece.ti.key)
+            key = getattr(link, "xcom_key", None) or f"_link_{type(link).__name__}"
+            outcome.xcoms = [*outcome.xcoms, wire.XComEntry(key, values.encode(url))]
+        except Exception:
+            log.exception("The link %r could not be made", getattr(link, "name", link))
+
+
+# ------------------------------------------------------------------------------------------------ callbacks
+
+
+def run_callback(workload: wire.CallbackWorkload, dags: dict[str, Any], channel: TaskChannel) -> None:
+    """Run the callbacks of a DAG, or those of a task that has no process any more.
+
+    Args:
+        workload: which ones, and why.
+        dags: the DAGs of the file.
+        channel: the connection to the worker.
+    """
+    from gnomon.worker.run_callbacks import run
+
+    set_channel(channel)
+    try:
+        run(workload, dags)
+    except BaseException as error:
+        log.error(
+            "The callback failed: %s",
+            run_outcomes.describe(error),
+            exc_info=(type(error), error, run_outcomes.users_frames(error)),
+        )
+    finally:
+        channel.finish(wire.CallbackDone(id=workload.id))
