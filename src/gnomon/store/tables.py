@@ -69,7 +69,7 @@ dag = Table(
     Column("fileloc", String(2000), nullable=False),
     Column("bundle_root", String(2000), nullable=False, default=""),
     Column("source_hash", String(64), nullable=False),
-    Column("version_id", Key, ForeignKey("dag_version.id", use_alter=True, ondelete="SET NULL")),
+    Column("version_id", Key, ForeignKey("dag_version.id", ondelete="SET NULL")),
     Column("is_paused", Boolean, nullable=False),
     Column("is_stale", Boolean, nullable=False, default=False),
     Column("has_import_errors", Boolean, nullable=False, default=False),
@@ -90,8 +90,12 @@ dag = Table(
     Column("next_interval_end", Instant),
     Column("exceeds_max_non_backfill", Boolean, nullable=False, default=False),
 )
-Index("ix_dag_due", dag.c.next_run_after, sqlite_where=text("next_run_after IS NOT NULL"),
-      postgresql_where=text("next_run_after IS NOT NULL"))
+Index(
+    "ix_dag_due",
+    dag.c.next_run_after,
+    sqlite_where=text("next_run_after IS NOT NULL"),
+    postgresql_where=text("next_run_after IS NOT NULL"),
+)
 Index("ix_dag_file", dag.c.bundle_name, dag.c.relative_fileloc)
 
 dag_version = Table(
@@ -181,8 +185,13 @@ dag_run = Table(
     CheckConstraint("state IN ('queued', 'running', 'success', 'failed')", name="state"),
     CheckConstraint("state IN ('queued', 'running') OR end_date IS NOT NULL", name="finished_has_end"),
 )
-Index("ix_dag_run_active", dag_run.c.state, dag_run.c.dag_id,
-      sqlite_where=text("state IN ('queued', 'running')"), postgresql_where=text("state IN ('queued', 'running')"))
+Index(
+    "ix_dag_run_active",
+    dag_run.c.state,
+    dag_run.c.dag_id,
+    sqlite_where=text("state IN ('queued', 'running')"),
+    postgresql_where=text("state IN ('queued', 'running')"),
+)
 Index("ix_dag_run_dag_after", dag_run.c.dag_id, dag_run.c.run_after)
 
 task_instance = Table(
@@ -231,9 +240,12 @@ task_instance = Table(
         name="state",
     ),
 )
-Index("ix_task_instance_busy", task_instance.c.state,
-      sqlite_where=text("state IN ('scheduled', 'queued', 'running', 'deferred', 'restarting')"),
-      postgresql_where=text("state IN ('scheduled', 'queued', 'running', 'deferred', 'restarting')"))
+Index(
+    "ix_task_instance_busy",
+    task_instance.c.state,
+    sqlite_where=text("state IN ('scheduled', 'queued', 'running', 'deferred', 'restarting')"),
+    postgresql_where=text("state IN ('scheduled', 'queued', 'running', 'deferred', 'restarting')"),
+)
 
 #: Finished tries (and pieces before a clear), as the UI's list of tries shows them.
 task_instance_history = Table(
@@ -321,7 +333,7 @@ callback = Table(
     metadata,
     Column("id", Key, primary_key=True, autoincrement=True),
     Column("kind", String(50), nullable=False),
-    Column("dag_run_id", Key, ForeignKey("dag_run.id", ondelete="CASCADE"), nullable=False),
+    Column("dag_run_id", Key, ForeignKey("dag_run.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("ti_id", Key),
     Column("reason", Text, nullable=False, default=""),
     Column("created_at", Instant, nullable=False),

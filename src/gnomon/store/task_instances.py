@@ -1,0 +1,471 @@
+"""Task instances, as users and user code touch them; what the scheduler does to them is in `scheduling`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_, update
+
+from gnomon.model.states import FAILURES
+from gnomon.model.states import TaskInstanceState as S
+from gnomon.store import limits, tables
+from gnomon.store.database import Database
+from gnomon.store.errors import Conflict, Invalid, TaskInstanceNotFound
+from gnomon.store.notifier import notify_in
+from gnomon.store.records import RUN, TASK_INSTANCE, TRY, Run, TaskInstance, Try
+from gnomon.store.runs import ORDER, end_task_instances, requeue
+from gnomon.wire.dag import decode
+
+_run = tables.dag_run
+_ti = tables.task_instance
+_history = tables.task_instance_history
+_version = tables.dag_version
+#: States that a user can give to a task instance.
+MARKS = frozenset({S.SUCCESS, S.FAILED, S.SKIPPED})
+_BATCH = 500
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Task instances of one DAG: those that match everything that is given.
+
+    `task_ids` may hold a task's id (all its instances) or (task_id, map_index).
+    """
+
+    dag_id: str
+    run_ids: Collection[str] | None = None
+    task_ids: Collection[str | tuple[str, int]] | None = None
+    logical_date_from: datetime | None = None
+    logical_date_to: datetime | None = None
+    states: Collection[str | None] | None = None
+    only_failed: bool = False
+    only_running: bool = False
+
+    def condition(self) -> ColumnElement[bool]:
+        """Return the condition on task_instance joined with dag_run."""
+        parts: list[ColumnElement[bool]] = [_run.c.dag_id == self.dag_id]
+        if self.run_ids is not None:
+            parts.append(_run.c.run_id.in_(list(self.run_ids)))
+        if self.logical_date_from is not None:
+            parts.append(ORDER >= self.logical_date_from)
+        if self.logical_date_to is not None:
+            parts.append(ORDER <= self.logical_date_to)
+        if self.task_ids is not None:
+            parts.append(_named(self.task_ids))
+        if self.states is not None:
+            parts.append(_in_states(self.states))
+        if self.only_failed:
+            parts.append(_ti.c.state.in_(list(FAILURES)))
+        if self.only_running:
+            parts.append(_ti.c.state == S.RUNNING)
+        return and_(*parts)
+
+
+class Cleared(msgspec.Struct, frozen=True):
+    """What a clear touched, as it was before."""
+
+    task_instances: list[TaskInstance]
+    runs: list[Run]
+
+
+class TaskInstances:
+    """The task instances of all runs. Whoever changes some outside the scheduler rings `run`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # ------------------------------------------------------------------------------------------- reading
+
+    def get(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> TaskInstance | None:
+        """Return a task instance."""
+        found = self.select(Selection(dag_id=dag_id, run_ids=[run_id], task_ids=[(task_id, map_index)]))
+        return found[0] if found else None
+
+    def by_id(self, id: int) -> TaskInstance | None:
+        """Return a task instance by its number."""
+        with self._db.read() as conn:
+            row = conn.execute(select(*TASK_INSTANCE).where(_ti.c.id == id)).first()
+        return None if row is None else TaskInstance(*row)
+
+    def select(self, selection: Selection) -> list[TaskInstance]:
+        """Return the task instances of a selection, by run and number."""
+        with self._db.read() as conn:
+            return _selected(conn, selection.condition())
+
+    def of_run(self, dag_run_id: int) -> list[TaskInstance]:
+        """Return the task instances of a run by number."""
+        with self._db.read() as conn:
+            return _selected(conn, _run.c.id == dag_run_id)
+
+    def history(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[Try]:
+        """Return the tries of a task instance, the first one first; the last one may be under way."""
+        with self._db.snapshot() as conn:
+            found = _selected(
+                conn, Selection(dag_id=dag_id, run_ids=[run_id], task_ids=[(task_id, map_index)]).condition()
+            )
+            if not found:
+                return []
+            ti = found[0]
+            rows = conn.execute(select(*TRY).where(_history.c.ti_id == ti.id).order_by(_history.c.try_number))
+            tries = {row.try_number: Try(*row) for row in rows}
+        if ti.try_number > 0 and ti.state is not None:
+            tries[ti.try_number] = _as_try(ti)
+        return [tries[number] for number in sorted(tries)]
+
+    def previous(
+        self, dag_id: str, task_id: str, map_index: int, before: datetime, state: str | None = None
+    ) -> tuple[Run, TaskInstance] | None:
+        """Return the same task in the latest run before a logical date, of one state if given, with its run."""
+        query = (
+            select(*RUN, *TASK_INSTANCE)
+            .join(_ti, _ti.c.dag_run_id == _run.c.id)
+            .where(_run.c.dag_id == dag_id, _run.c.logical_date < before)
+            .where(_ti.c.task_id == task_id, _ti.c.map_index == map_index)
+            .order_by(_run.c.logical_date.desc())
+            .limit(1)
+        )
+        if state is not None:
+            query = query.where(_ti.c.state == state)
+        with self._db.read() as conn:
+            row = conn.execute(query).first()
+        return None if row is None else (Run(*row[: len(RUN)]), TaskInstance(*row[len(RUN) :]))
+
+    def states(
+        self,
+        dag_id: str,
+        *,
+        task_ids: Collection[str] | None = None,
+        map_index: int | None = None,
+        logical_dates: Collection[datetime] | None = None,
+        run_ids: Collection[str] | None = None,
+        states: Collection[str | None] | None = None,
+    ) -> list[tuple[str, str, int, str | None]]:
+        """Return (run_id, task_id, map_index, state) of the task instances of a DAG that match all that is given."""
+        query = self._matching(dag_id, task_ids, map_index, logical_dates, run_ids, states)
+        query = query.with_only_columns(_run.c.run_id, _ti.c.task_id, _ti.c.map_index, _ti.c.state)
+        with self._db.read() as conn:
+            rows = conn.execute(query.order_by(_ti.c.dag_run_id, _ti.c.id))
+            return [(run_id, task_id, index, state) for run_id, task_id, index, state in rows]
+
+    def count(
+        self,
+        dag_id: str,
+        *,
+        task_ids: Collection[str] | None = None,
+        map_index: int | None = None,
+        logical_dates: Collection[datetime] | None = None,
+        run_ids: Collection[str] | None = None,
+        states: Collection[str | None] | None = None,
+    ) -> int:
+        """Count what `states` would return."""
+        query = self._matching(dag_id, task_ids, map_index, logical_dates, run_ids, states)
+        with self._db.read() as conn:
+            return int(conn.execute(query.with_only_columns(func.count())).scalar_one())
+
+    def rendered_fields(self, id: int) -> bytes | None:
+        """Return the rendered template fields of a task instance as JSON; None if it never ran."""
+        table = tables.rendered_fields
+        with self._db.read() as conn:
+            text = conn.execute(select(table.c.fields).where(table.c.ti_id == id)).scalar()
+        return None if text is None else text.encode()
+
+    def _matching(
+        self,
+        dag_id: str,
+        task_ids: Collection[str] | None,
+        map_index: int | None,
+        logical_dates: Collection[datetime] | None,
+        run_ids: Collection[str] | None,
+        states: Collection[str | None] | None,
+    ) -> Any:
+        query = select(_ti.c.id).join(_run, _run.c.id == _ti.c.dag_run_id).where(_run.c.dag_id == dag_id)
+        given = ((_ti.c.task_id, task_ids), (_run.c.logical_date, logical_dates), (_run.c.run_id, run_ids))
+        for column, wanted in given:
+            if wanted is not None:
+                query = query.where(column.in_(list(wanted)))
+        if map_index is not None:
+            query = query.where(_ti.c.map_index == map_index)
+        return query if states is None else query.where(_in_states(states))
+
+    # ------------------------------------------------------------------------------------------ changing
+
+    def clear(
+        self,
+        selection: Selection,
+        now: datetime,
+        *,
+        reset_runs: bool = True,
+        run_on_latest_version: bool = False,
+        prevent_running: bool = False,
+        dry_run: bool = False,
+    ) -> Cleared:
+        """Let task instances run again.
+
+        A running one becomes `restarting`: its process is ended, and it is retried whatever tries it has left. All
+        others go back to "not scheduled yet" with as many further tries as the task has retries. The try that is
+        thrown away stays in the history. A finished run is queued again; each run's `clear_number` counts.
+
+        Args:
+            selection: which ones.
+            now: this moment.
+            reset_runs: False to leave finished runs finished.
+            run_on_latest_version: run the DAG as it is now, instead of the version that the run was made with.
+            prevent_running: refuse if one of them is running.
+            dry_run: only say which ones.
+
+        Raises:
+            Conflict: one is running, and `prevent_running` was asked for.
+        """
+        if dry_run:
+            found = self.select(selection)
+            return Cleared(found, self._runs_of(found))
+        with self._db.write() as conn:
+            found = _selected(conn, selection.condition(), lock=True)
+            if prevent_running and any(ti.state in (S.RUNNING, S.RESTARTING) for ti in found):
+                raise Conflict("some of the task instances are running; wait until they are done")
+            runs = _runs_of(conn, found)
+            _save_history(self._db, conn, [ti for ti in found if ti.try_number > 0])
+            _restart(conn, [ti.id for ti in found if ti.state in (S.RUNNING, S.RESTARTING)], now)
+            idle = [ti for ti in found if ti.state not in (S.RUNNING, S.RESTARTING)]
+            _back_to_start(conn, idle, runs, now, latest=run_on_latest_version)
+            _forget_decisions(conn, found)
+            _reopen(conn, runs, now, reset=reset_runs, latest=run_on_latest_version)
+            for run in runs:
+                notify_in(conn, "run", run.id)
+        return Cleared(found, runs)
+
+    def set_state(
+        self, selection: Selection, state: str, now: datetime, *, dry_run: bool = False
+    ) -> list[TaskInstance]:
+        """Mark task instances; those that have the state already are left alone.
+
+        Who runs is stopped by the scheduler, for its result no longer counts. The runs keep their states: a caller
+        that wants what failed downstream to go on clears it.
+
+        Args:
+            selection: which ones; upstream and downstream, past and future are the caller's business.
+            state: success, failed or skipped.
+            now: this moment.
+            dry_run: only say which ones.
+
+        Returns:
+            The changed ones as they were before.
+
+        Raises:
+            Invalid: it is not one of these states.
+        """
+        if state not in MARKS:
+            raise Invalid(f"a task instance can be marked success, failed or skipped, not {state!r}")
+        differs = or_(_ti.c.state.is_(None), _ti.c.state != state)
+        condition = and_(selection.condition(), differs)
+        if dry_run:
+            with self._db.read() as conn:
+                return _selected(conn, condition)
+        with self._db.write() as conn:
+            found = _selected(conn, condition, lock=True)
+            end_task_instances(conn, [ti.id for ti in found], state, now)
+            for dag_run_id in sorted({ti.dag_run_id for ti in found}):
+                notify_in(conn, "run", dag_run_id)
+        return found
+
+    def set_note(self, dag_id: str, run_id: str, task_id: str, map_index: int, note: str | None, now: datetime) -> None:
+        """Put a note on a task instance, or take it away.
+
+        Raises:
+            TaskInstanceNotFound: there is no such task instance.
+        """
+        limits.check(_ti, {"note": note})
+        condition = Selection(dag_id=dag_id, run_ids=[run_id], task_ids=[(task_id, map_index)]).condition()
+        ids = select(_ti.c.id).join(_run, _run.c.id == _ti.c.dag_run_id).where(condition)
+        with self._db.write() as conn:
+            if not conn.execute(update(_ti).where(_ti.c.id.in_(ids)).values(note=note, updated_at=now)).rowcount:
+                raise TaskInstanceNotFound(f"task instance {task_id!r} [{map_index}] of run {run_id!r} was not found")
+
+    def put_rendered_fields(self, id: int, fields: bytes, now: datetime, map_index_label: str | None = None) -> None:
+        """Keep the rendered template fields of a task instance, and the label of its map index.
+
+        Raises:
+            TaskInstanceNotFound: there is no such task instance.
+        """
+        table = tables.rendered_fields
+        text = fields.decode()
+        with self._db.write() as conn:
+            changes: dict[str, Any] = {"updated_at": now}
+            if map_index_label is not None:
+                changes["rendered_map_index"] = map_index_label[:250]
+            if not conn.execute(update(_ti).where(_ti.c.id == id).values(**changes)).rowcount:
+                raise TaskInstanceNotFound(f"task instance {id} was not found")
+            statement = self._db.insert(table).values(ti_id=id, fields=text)
+            conn.execute(statement.on_conflict_do_update(index_elements=[table.c.ti_id], set_={"fields": text}))
+
+    def delete(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> None:
+        """Delete a task instance with its history and trigger.
+
+        Raises:
+            TaskInstanceNotFound: there is no such task instance.
+            Conflict: it is running.
+        """
+        condition = Selection(dag_id=dag_id, run_ids=[run_id], task_ids=[(task_id, map_index)]).condition()
+        with self._db.write() as conn:
+            found = _selected(conn, condition, lock=True)
+            if not found:
+                raise TaskInstanceNotFound(f"task instance {task_id!r} [{map_index}] of run {run_id!r} was not found")
+            if found[0].state in (S.RUNNING, S.RESTARTING):
+                raise Conflict(f"task instance {task_id!r} is running; mark it first")
+            for table in (tables.trigger, tables.trigger_event):
+                conn.execute(delete(table).where(table.c.ti_id == found[0].id))
+            conn.execute(delete(_ti).where(_ti.c.id == found[0].id))
+            notify_in(conn, "run", found[0].dag_run_id)
+
+    def _runs_of(self, found: Sequence[TaskInstance]) -> list[Run]:
+        with self._db.read() as conn:
+            return _runs_of(conn, found)
+
+
+# ------------------------------------------------------------------------------------------------- conditions
+
+
+def _named(task_ids: Collection[str | tuple[str, int]]) -> ColumnElement[bool]:
+    whole = [name for name in task_ids if isinstance(name, str)]
+    single = [name for name in task_ids if not isinstance(name, str)]
+    parts: list[ColumnElement[bool]] = [_ti.c.task_id.in_(whole)] if whole or not single else []
+    if single:
+        parts.append(tuple_(_ti.c.task_id, _ti.c.map_index).in_(single))
+    return or_(*parts)
+
+
+def _in_states(states: Collection[str | None]) -> ColumnElement[bool]:
+    named = _ti.c.state.in_([state for state in states if state is not None])
+    return or_(named, _ti.c.state.is_(None)) if None in states else named
+
+
+def _selected(conn: Connection, condition: ColumnElement[bool], *, lock: bool = False) -> list[TaskInstance]:
+    query = select(*TASK_INSTANCE).join(_run, _run.c.id == _ti.c.dag_run_id).where(condition)
+    query = query.order_by(_ti.c.dag_run_id, _ti.c.id)
+    if lock:
+        query = query.with_for_update(of=_ti)
+    return [TaskInstance(*row) for row in conn.execute(query)]
+
+
+def _batches(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Parts that fit into one statement: SQLite takes 32 766 parameters, older ones 999."""
+    for start in range(0, len(ids), _BATCH):
+        yield ids[start : start + _BATCH]
+
+
+def _runs_of(conn: Connection, found: Iterable[TaskInstance]) -> list[Run]:
+    ids = sorted({ti.dag_run_id for ti in found})
+    runs: list[Run] = []
+    for batch in _batches(ids):
+        runs += [Run(*row) for row in conn.execute(select(*RUN).where(_run.c.id.in_(batch)).order_by(_run.c.id))]
+    return runs
+
+
+# ------------------------------------------------------------------------------------------- steps of a clear
+
+
+def _as_try(ti: TaskInstance) -> Try:
+    fields = {name: getattr(ti, name) for name in Try.__struct_fields__ if name != "ti_id"}
+    return Try(ti_id=ti.id, **fields)
+
+
+def _save_history(db: Database, conn: Connection, tis: Sequence[TaskInstance]) -> None:
+    statement = db.insert(_history)
+    replaced = {name: statement.excluded[name] for name in Try.__struct_fields__ if name not in ("ti_id", "try_number")}
+    statement = statement.on_conflict_do_update(index_elements=[_history.c.ti_id, _history.c.try_number], set_=replaced)
+    rows = [msgspec.structs.asdict(_as_try(ti)) for ti in tis]
+    if rows:
+        conn.execute(statement, rows)
+
+
+def _restart(conn: Connection, ids: Sequence[int], now: datetime) -> None:
+    """Running ones: the scheduler ends the process and lets the try count as one that may be repeated."""
+    for batch in _batches(ids):
+        conn.execute(update(_ti).where(_ti.c.id.in_(batch)).values(state=S.RESTARTING, updated_at=now))
+
+
+def _back_to_start(
+    conn: Connection, tis: Sequence[TaskInstance], runs: Sequence[Run], now: datetime, *, latest: bool
+) -> None:
+    versions = _versions_to_run(conn, runs, latest=latest)
+    retries = _retries(conn, set(versions.values()))
+    for ti in tis:
+        version = versions.get(ti.dag_run_id)
+        left = retries.get(version, {}).get(ti.task_id)
+        # A task that is no longer in the DAG gets no further try than those it was promised or has used.
+        tries = max(ti.max_tries, ti.try_number) if left is None else ti.try_number + left
+        conn.execute(
+            update(_ti)
+            .where(_ti.c.id == ti.id)
+            .values(max_tries=tries, version_id=version or ti.version_id, updated_at=now, **_UNSTARTED)
+        )
+    for batch in _batches([ti.id for ti in tis]):
+        for table in (tables.trigger, tables.trigger_event):
+            conn.execute(delete(table).where(table.c.ti_id.in_(batch)))
+
+
+#: What a task instance has before it is scheduled. `seq` goes on counting, so that what was handed over is void.
+_UNSTARTED: dict[str, Any] = {
+    "state": None,
+    "scheduled_at": None,
+    "queued_at": None,
+    "start_date": None,
+    "end_date": None,
+    "first_start": None,
+    "reschedules": 0,
+    "wake_at": None,
+    "worker": None,
+    "hostname": None,
+    "pid": None,
+    "trigger_id": None,
+    "next_method": None,
+    "next_kwargs": None,
+    "error": None,
+}
+
+
+def _versions_to_run(conn: Connection, runs: Iterable[Run], *, latest: bool) -> dict[int, int | None]:
+    """Which DAG version each run goes on with: its own, unless the latest is asked for or its own is gone."""
+    dag = tables.dag
+    current: dict[str, int | None] = {}
+    chosen: dict[int, int | None] = {}
+    for run in runs:
+        if latest or run.version_id is None:
+            if run.dag_id not in current:
+                query = select(dag.c.version_id).where(dag.c.dag_id == run.dag_id)
+                current[run.dag_id] = conn.execute(query).scalar()
+            chosen[run.id] = current[run.dag_id] or run.version_id
+        else:
+            chosen[run.id] = run.version_id
+    return chosen
+
+
+def _retries(conn: Connection, versions: Collection[int | None]) -> dict[int | None, dict[str, int]]:
+    wanted = [version for version in versions if version is not None]
+    rows: Iterable[Row[Any]] = conn.execute(select(_version.c.id, _version.c.data).where(_version.c.id.in_(wanted)))
+    return {row.id: {task.task_id: task.retries for task in decode(row.data).tasks} for row in rows}
+
+
+def _forget_decisions(conn: Connection, tis: Sequence[TaskInstance]) -> None:
+    """A branch that runs again decides again; what others decided about it stays."""
+    skip = tables.skip_decision
+    deciders = [(ti.dag_run_id, ti.task_id, ti.map_index) for ti in tis]
+    for batch in _batches(deciders):
+        conn.execute(delete(skip).where(tuple_(skip.c.dag_run_id, skip.c.by_task_id, skip.c.by_map_index).in_(batch)))
+
+
+def _reopen(conn: Connection, runs: Sequence[Run], now: datetime, *, reset: bool, latest: bool) -> None:
+    if not reset:
+        return
+    ids = [run.id for run in runs]
+    for batch in _batches(ids):
+        counted = {"clear_number": _run.c.clear_number + 1, "queued_at": now, "updated_at": now}
+        conn.execute(update(_run).where(_run.c.id.in_(batch)).values(**counted))
+        requeue(conn, list(batch), now)
+    for run_id, version in _versions_to_run(conn, runs, latest=latest).items():
+        run = next(run for run in runs if run.id == run_id)
+        if version is not None and version != run.version_id:
+            # `expanded` False: the scheduler adds the tasks that this version has more, and removes the others.
+            conn.execute(update(_run).where(_run.c.id == run_id).values(version_id=version, expanded=False))
