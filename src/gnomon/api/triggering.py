@@ -1,0 +1,118 @@
+"""Creating a run because somebody asked for it: the REST API, a task, the command line."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gnomon.model.schedule import plan_manual
+from gnomon.model.states import DagRunType
+from gnomon.model.timetables import DataInterval, build
+from gnomon.model.timetables.run_ids import check_manual_run_id
+from gnomon.service import config
+from gnomon.store.errors import DagNotFound
+from gnomon.store.reads.versions import VersionCache
+
+if TYPE_CHECKING:
+    from gnomon.store.engine import Store
+    from gnomon.store.records import Run
+    from gnomon.wire.dag import SerializedDag
+
+
+class TriggerRefused(Exception):
+    """The run cannot be created; the text says why."""
+
+
+class TriggerRequest(msgspec.Struct, kw_only=True):
+    """What the run is to be."""
+
+    dag_id: str
+    now: datetime
+    run_id: str | None = None
+    run_type: DagRunType = DagRunType.MANUAL
+    logical_date: datetime | None = None
+    run_after: datetime | None = None
+    data_interval: DataInterval | None = None
+    conf: dict[str, Any] | None = None
+    note: str | None = None
+    partition_key: str | None = None
+    triggered_by: str = "rest_api"
+    user: str | None = None
+    #: whether the data interval is inferred from the logical date (REST) or from run_after (operators, CLI)
+    infer_from_logical_date: bool = True
+
+
+def trigger_run(store: Store, versions: VersionCache, request: TriggerRequest) -> Run:
+    """Create a run and ring the scheduler's bell.
+
+    Raises:
+        DagNotFound: there is no such DAG, or it is gone from its file.
+        RunExists: the DAG has a run with this run id or this logical date.
+        TriggerRefused: the DAG, its parameters or the run id do not allow it.
+    """
+    dag = store.dags.get(request.dag_id)
+    if dag is None or dag.is_stale:
+        raise DagNotFound(request.dag_id)
+    if dag.has_import_errors:
+        raise TriggerRefused(f"Dag with dag_id: '{request.dag_id}' has import errors and cannot be triggered")
+    with store.database.read() as conn:
+        serialized = versions.dag(conn, dag.version_id)
+    if serialized is None:
+        raise TriggerRefused(f"Dag with dag_id: '{request.dag_id}' has not been parsed yet")
+    if serialized.allowed_run_types is not None and request.run_type not in serialized.allowed_run_types:
+        raise TriggerRefused(f"Dag with dag_id: '{request.dag_id}' does not allow {request.run_type} runs")
+    conf = request.conf or {}
+    check_params(serialized, conf)
+    profile = config.profile()
+    planned = plan_manual(
+        build(serialized.timetable, profile),
+        logical_date=request.logical_date,
+        run_after=request.run_after or request.now,
+        profile=profile,
+        salt=secrets.token_hex(4),
+        data_interval=request.data_interval,
+        run_type=request.run_type,
+        infer_from_logical_date=request.infer_from_logical_date,
+    )
+    if request.run_id is not None and request.run_type is DagRunType.MANUAL:
+        try:
+            check_manual_run_id(request.run_id)
+        except ValueError as error:
+            raise TriggerRefused(str(error)) from None
+    return store.runs.create(
+        request.dag_id,
+        request.run_id or planned.run_id,
+        now=request.now,
+        run_after=planned.run_after,
+        run_type=request.run_type,
+        logical_date=planned.logical_date,
+        data_interval=planned.data_interval,
+        conf=conf,
+        note=request.note,
+        triggered_by=request.triggered_by,
+        user=request.user,
+        partition_key=request.partition_key,
+        version_id=dag.version_id,
+    )
+
+
+def check_params(dag: SerializedDag, conf: dict[str, Any]) -> None:
+    """Do nothing if the DAG's parameters, overridden by `conf`, fit their schemas.
+
+    Raises:
+        TriggerRefused: a required one is missing, or one has a value that its schema does not allow.
+    """
+    import jsonschema
+
+    for name, param in dag.params.items():
+        overridden = dag.dag_run_conf_overrides_params and name in conf
+        value, schema = conf[name] if overridden else param.get("value"), param.get("schema") or {}
+        if not overridden and value is None and "value" not in param:
+            raise TriggerRefused(f"Param {name!r} is required: it has no default, so conf must have it")
+        try:
+            jsonschema.validate(value, schema, format_checker=jsonschema.FormatChecker())
+        except jsonschema.ValidationError as error:
+            raise TriggerRefused(f"Param {name!r} is not valid: {error.message}") from None
