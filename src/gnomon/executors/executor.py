@@ -14,7 +14,10 @@ from gnomon.wire.execution import CallbackWorkload, Outcome, Reply, Request, Try
 
 @dataclass(frozen=True, slots=True)
 class WorkerJoined:
-    """A worker said hello; `held` are the pieces it still runs or whose outcome it will send again."""
+    """A worker said hello; `held` are the pieces it still runs or whose outcome it will send again.
+
+    `incarnation` here and below is "name/incarnation", as the database notes it.
+    """
 
     name: str
     incarnation: str

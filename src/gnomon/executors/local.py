@@ -42,6 +42,12 @@ class _Worker(asyncio.Protocol):
         self.held: set[x.TryKey] = set()
         self.placed = 0
 
+    @property
+    def identity(self) -> str:
+        """Name and incarnation: what the database notes of the worker that holds a piece."""
+        assert self.hello is not None
+        return f"{self.hello.name}/{self.hello.incarnation}"
+
     # ------------------------------------------------------------------------------------------------- incoming
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,9 +70,9 @@ class _Worker(asyncio.Protocol):
                 raise ValueError("the first message was not hello")
             case x.Outcome():
                 self.held.discard(message.key)
-                self._executor.on_event(PieceEnded(self.hello.incarnation, message))
+                self._executor.on_event(PieceEnded(self.identity, message))
             case x.TryStarting():
-                self._executor.on_event(StartAsked(self.hello.incarnation, self.hello.hostname, message))
+                self._executor.on_event(StartAsked(self.identity, self.hello.hostname, message))
             case x.Forward():
                 reply = self._executor.on_request(message.key, message.body)
                 self.write(x.Answer(n=message.n, key=message.key, body=reply))
@@ -88,7 +94,7 @@ class _Worker(asyncio.Protocol):
         self._executor.joined(self)
         self.write(x.Welcome(scheduler=f"{os.uname().nodename}:{os.getpid()}", epoch=self._executor.epoch))
         self._executor.on_event(
-            WorkerJoined(hello.name, hello.incarnation, hello.hostname, frozenset(hello.held)),
+            WorkerJoined(hello.name, self.identity, hello.hostname, frozenset(hello.held)),
         )
         self._executor.flush_soon()
 
@@ -168,16 +174,16 @@ class LocalExecutor:
     def joined(self, worker: _Worker) -> None:
         """A worker said hello; if it was connected before, the older connection is dead."""
         assert worker.hello is not None
-        self._workers[worker.hello.incarnation] = worker
+        self._workers[worker.identity] = worker
         log.info("worker joined", worker=worker.hello.name, slots=worker.hello.slots, held=len(worker.held))
 
     def left(self, worker: _Worker) -> None:
         """A worker's connection ended."""
         assert worker.hello is not None
         self._connections.discard(worker)
-        if self._workers.get(worker.hello.incarnation) is worker:
-            del self._workers[worker.hello.incarnation]
-            self.on_event(WorkerLeft(worker.hello.name, worker.hello.incarnation))
+        if self._workers.get(worker.identity) is worker:
+            del self._workers[worker.identity]
+            self.on_event(WorkerLeft(worker.hello.name, worker.identity))
 
     def begin_placing(self) -> None:
         """Forget places that were taken but not used."""

@@ -20,6 +20,7 @@ K = TypeVar("K")
 class Lane(NamedTuple):
     """The limits that a candidate is under; candidates with equal lanes share a bucket."""
 
+    dag_id: str
     queue: str
     pool: str
     pool_slots: int
@@ -53,6 +54,8 @@ class Usage:
     #: free slots of the workers that serve a queue
     free_in_queue: Callable[[str], int] = lambda _: 0
     parallelism: int = 32
+    #: paused DAGs: nothing new of them starts
+    closed: set[str] = field(default_factory=set)
     running: int = 0
     per_scope: dict[tuple[str, int | str], int] = field(default_factory=dict)
     per_task: dict[tuple[str, int | str, str], int] = field(default_factory=dict)
@@ -63,6 +66,7 @@ class Usage:
         return (
             pool is not None
             and self.running < self.parallelism
+            and lane.dag_id not in self.closed
             and pool.has_room(lane.pool_slots)
             and self.per_scope.get(lane.scope, 0) < lane.scope_limit
             and all(self.per_task.get(key, 0) < limit for key, limit in lane.task_limits)

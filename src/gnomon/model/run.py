@@ -11,6 +11,7 @@ exactly what changed, as compare-and-set against what the database holds (`Insta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any
 
 from gnomon.model import transitions
@@ -23,10 +24,20 @@ from gnomon.model.trigger_rules import Tally, Verdict, evaluate, evaluate_setups
 _SECOND = 1_000_000
 
 
+class Counted(Enum):
+    """What an instance takes of the limits."""
+
+    NOT = "not"  #: Nothing.
+    WAITING = "waiting"  #: Nothing yet; it is a candidate.
+    HELD = "held"  #: A slot of everything.
+    PARKED = "parked"  #: What deferred instances take.
+
+
 class Instance:
     """One task instance: what the database holds of it, plus what the database last confirmed (`stored`)."""
 
     __slots__ = (
+        "counted",
         "end_date",
         "error",
         "first_start",
@@ -90,6 +101,8 @@ class Instance:
         self.error: str | None = None
         self.rendered_map_index: str | None = None
         self.version_id: int | None = None
+        #: how `admit` counts it at the moment
+        self.counted = Counted.NOT
 
     def __repr__(self) -> str:
         index = f"[{self.map_index}]" if self.map_index >= 0 else ""
@@ -199,9 +212,9 @@ class LiveRun:
 
     def start(self, instance: Instance, *, now: int, worker: str, hostname: str, pid: int) -> None:
         """A worker asked to go ahead with it."""
-        instance.start_date = now
         if instance.first_start is None:
             instance.first_start = now
+        instance.start_date = instance.first_start
         instance.end_date = None
         instance.worker, instance.hostname, instance.pid = worker, hostname, pid or None
         self.move(instance, Ti.RUNNING)

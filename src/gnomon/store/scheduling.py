@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -30,20 +31,14 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from gnomon.model.run import Instance
 from gnomon.model.states import DagRunState
 from gnomon.store import tables as t
+from gnomon.store.database import Database
+from gnomon.store.errors import Conflict, LeadershipLost
 from gnomon.store.prepared import Prepared
-
-
-class Conflict(Exception):
-    """A row is no longer as the scheduler last saw it; nothing was written."""
-
-
-class Deposed(Exception):
-    """Another scheduler leads now; nothing was written."""
 
 
 @dataclass
@@ -120,8 +115,8 @@ def _values(i: Instance, now: int) -> tuple[Any, ...]:
 class Scheduling:
     """The hot verbs of the leading scheduler, on one database."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._db = database
         ti, run, skip, leader = t.task_instance, t.dag_run, t.skip_decision, t.leader
         at = bindparam
         self._check_epoch = self._prepare(
@@ -168,11 +163,11 @@ class Scheduling:
         self._pause = self._prepare(
             update(t.dag).where(t.dag.c.dag_id == at("id_")).values(is_paused=at("is_paused")), ("is_paused", "id_")
         )
-        true = "1" if engine.dialect.name == "sqlite" else "true"
+        true = "1" if database.is_sqlite else "true"
         self._next_due = f"SELECT min(next_run_after) FROM dag WHERE is_paused <> {true} AND is_stale <> {true}"
 
     def _prepare(self, statement: Insert | Update | Delete, takes: Sequence[str]) -> Prepared:
-        return Prepared(statement, self._engine.dialect, takes)
+        return Prepared(statement, self._db.engine.dialect, takes)
 
     def _insert(self, table: Table, names: Sequence[str]) -> Prepared:
         return self._prepare(insert(table).values({name: bindparam(name) for name in names}), names)
@@ -183,7 +178,7 @@ class Scheduling:
     def _upsert(self, table: Table, keys: int) -> Prepared:
         """Insert or update over all columns, in table order; the first `keys` columns are the primary key."""
         names = [column.name for column in table.columns]
-        make = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+        make = sqlite.insert if self._db.is_sqlite else postgresql.insert
         statement = make(table).values({name: bindparam(name) for name in names})
         rest = {name: statement.excluded[name] for name in names[keys:]}
         if rest:
@@ -196,10 +191,10 @@ class Scheduling:
         """Write a batch, all or nothing.
 
         Raises:
-            Deposed: the epoch is no longer the leader's.
+            LeadershipLost: the epoch is no longer the leader's.
             Conflict: something changed since it was read.
         """
-        with self._engine.begin() as connection:
+        with self._db.write() as connection:
             cursor = connection.connection.cursor()
             try:
                 self._commit(cursor, batch)
@@ -211,7 +206,7 @@ class Scheduling:
     def _commit(self, cursor: Any, batch: Batch) -> None:
         now = batch.now
         if self._check_epoch.one(cursor, ("scheduler", batch.epoch)) != 1:
-            raise Deposed
+            raise LeadershipLost
         self._write_runs(cursor, batch)
         new = [i for i in batch.instances if i.stored is None]
         old = [i for i in batch.instances if i.stored is not None]
@@ -254,7 +249,7 @@ class Scheduling:
 
     def next_ids(self) -> tuple[int, int, int]:
         """Return the first free task instance, trigger and callback id; only the leader makes these rows."""
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             ids = [
                 (connection.execute(select(func.max(column))).scalar() or 0) + 1
                 for column in (t.task_instance.c.id, t.trigger.c.id, t.callback.c.id)
@@ -268,12 +263,21 @@ class Scheduling:
             query = query.where(t.dag_run.c.state.in_(("queued", "running")))
         else:
             query = query.where(t.dag_run.c.id.in_(list(ids)))
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return connection.execute(query.order_by(t.dag_run.c.run_after, t.dag_run.c.id)).all()
+
+    def unfinished_ids(self) -> Sequence[int]:
+        """Return the ids of the queued and running runs."""
+        with self._db.read() as connection:
+            return (
+                connection.execute(select(t.dag_run.c.id).where(t.dag_run.c.state.in_(("queued", "running"))))
+                .scalars()
+                .all()
+            )
 
     def instances(self, run_ids: Iterable[int]) -> Sequence[Row[Any]]:
         """Return the task instances of runs."""
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return connection.execute(
                 select(t.task_instance)
                 .where(t.task_instance.c.dag_run_id.in_(list(run_ids)))
@@ -283,7 +287,7 @@ class Scheduling:
     def pushed_lengths(self, run_ids: Iterable[int]) -> Sequence[Any]:
         """Return (dag_run_id, task_id, map_index, length) of every return value of these runs."""
         x = t.xcom.c
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return connection.execute(
                 select(x.dag_run_id, x.task_id, x.map_index, x.length).where(
                     x.dag_run_id.in_(list(run_ids)), x.key == "return_value"
@@ -292,7 +296,7 @@ class Scheduling:
 
     def skip_decisions(self, run_ids: Iterable[int]) -> Sequence[Row[Any]]:
         """Return what branches and short circuits of these runs decided to skip."""
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return connection.execute(
                 select(t.skip_decision).where(t.skip_decision.c.dag_run_id.in_(list(run_ids)))
             ).all()
@@ -302,12 +306,12 @@ class Scheduling:
         query = select(t.dag)
         if dag_ids is not None:
             query = query.where(t.dag.c.dag_id.in_(list(dag_ids)))
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return connection.execute(query).all()
 
     def due_dags(self, now: int, limit: int) -> Sequence[Row[Any]]:
         """Return active DAGs whose next automated run is due, the longest overdue first."""
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return connection.execute(
                 select(t.dag)
                 .where(t.dag.c.next_run_after <= now, ~t.dag.c.is_paused, ~t.dag.c.is_stale)
@@ -317,7 +321,7 @@ class Scheduling:
 
     def next_due(self) -> int | None:
         """Return when the next automated run of any active DAG is due, in microseconds."""
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             cursor = connection.connection.cursor()
             cursor.execute(self._next_due)
             row = cursor.fetchone()
@@ -326,30 +330,28 @@ class Scheduling:
 
     def version(self, version_id: int) -> str | None:
         """Return the serialized DAG of a version."""
-        with self._engine.connect() as connection:
-            return connection.execute(
-                select(t.dag_version.c.data).where(t.dag_version.c.id == version_id)
-            ).scalar()
+        with self._db.read() as connection:
+            return connection.execute(select(t.dag_version.c.data).where(t.dag_version.c.id == version_id)).scalar()
 
     def pools(self) -> Sequence[Row[Any]]:
         """Return all pools."""
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return connection.execute(select(t.pool)).all()
 
     def trigger_events(self) -> Sequence[Row[Any]]:
         """Return the triggers that fired and whose task instance still waits to be resumed."""
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return connection.execute(select(t.trigger_event).order_by(t.trigger_event.c.id)).all()
 
     def owed_callbacks(self) -> Sequence[Row[Any]]:
         """Return the callbacks that no worker has confirmed."""
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return connection.execute(select(t.callback).order_by(t.callback.c.id)).all()
 
     def last_automated(self, dag_id: str) -> Row[Any] | None:
         """Return the newest scheduled or backfill run of a DAG (spec: mistake 5)."""
         r = t.dag_run.c
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return connection.execute(
                 select(t.dag_run)
                 .where(r.dag_id == dag_id, r.run_type == "scheduled")
@@ -357,16 +359,17 @@ class Scheduling:
                 .limit(1)
             ).first()
 
-    def last_states(self, dag_id: str, limit: int) -> list[str]:
-        """Return the states of the newest runs of a DAG, newest first."""
+    def last_states(self, dag_id: str, limit: int, *, besides: int) -> list[str]:
+        """Return the states of the newest runs of a DAG but one, newest first."""
         r = t.dag_run.c
-        with self._engine.connect() as connection:
-            query = select(r.state).where(r.dag_id == dag_id).order_by(r.logical_date.desc(), r.id.desc()).limit(limit)
+        with self._db.read() as connection:
+            query = select(r.state).where(r.dag_id == dag_id, r.id != besides)
+            query = query.order_by(r.logical_date.desc(), r.id.desc()).limit(limit)
             return list(connection.execute(query).scalars())
 
     def past_of(self, run: Row[Any], task_ids: Iterable[str], *, catchup: bool) -> dict[str, PastState]:
         """Return, for tasks that depend on their past, how it stands in the run before (spec: mistakes 19, 20)."""
-        with self._engine.connect() as connection:
+        with self._db.read() as connection:
             return _past_of(connection, run, list(task_ids), catchup=catchup)
 
     def create_run(self, values: dict[str, Any], dag_values: dict[str, Any], epoch: int) -> int | None:
@@ -378,12 +381,12 @@ class Scheduling:
             epoch: of the leader.
         """
         r = t.dag_run.c
-        with self._engine.begin() as connection:
+        with self._db.write() as connection:
             cursor = connection.connection.cursor()
             deposed = self._check_epoch.one(cursor, ("scheduler", epoch)) != 1
             cursor.close()
             if deposed:
-                raise Deposed
+                raise LeadershipLost
             same = [r.run_id == values["run_id"]]
             if values["logical_date"] is not None:
                 same.append(r.logical_date == values["logical_date"])
@@ -397,7 +400,7 @@ class Scheduling:
 
     def store_next(self, dag_id: str, dag_values: dict[str, Any]) -> None:
         """Store when the next automated run of a DAG is due."""
-        with self._engine.begin() as connection:
+        with self._db.write() as connection:
             connection.execute(update(t.dag).where(t.dag.c.dag_id == dag_id).values(dag_values))
 
 
@@ -412,18 +415,21 @@ class PastState:
     ever: bool = False
     #: instances that are neither success nor skipped
     unsuccessful: int = 0
+    #: of the previous run
+    logical_date: datetime | None = None
 
 
 def _past_of(connection: Connection, run: Row[Any], task_ids: list[str], *, catchup: bool) -> dict[str, PastState]:
     r, i = t.dag_run.c, t.task_instance.c
     if run.backfill_id is not None and run.backfill_sort_ordinal == 1:
         return dict.fromkeys(task_ids, PastState(is_first=True))
-    query = select(r.id).where(r.dag_id == run.dag_id, r.logical_date < run.logical_date)
+    query = select(r.id, r.logical_date).where(r.dag_id == run.dag_id, r.logical_date < run.logical_date)
     if catchup:
         query = query.where(r.run_type != "manual")
-    previous = connection.execute(query.order_by(r.logical_date.desc()).limit(1)).scalar()
-    if previous is None:
+    found = connection.execute(query.order_by(r.logical_date.desc()).limit(1)).first()
+    if found is None:
         return dict.fromkeys(task_ids, PastState(is_first=True))
+    previous, date = found
     bad = case((func.coalesce(i.state, "").in_(("success", "skipped")), 0), else_=1)
     rows = connection.execute(
         select(i.task_id, func.count(), func.sum(bad)).where(i.dag_run_id == previous).group_by(i.task_id)
@@ -440,7 +446,7 @@ def _past_of(connection: Connection, run: Row[Any], task_ids: list[str], *, catc
     past = {}
     for task_id in task_ids:
         count, unsuccessful = counts.get(task_id, (0, 0))
-        past[task_id] = PastState(present=count > 0, ever=task_id in ever, unsuccessful=unsuccessful)
+        past[task_id] = PastState(present=count > 0, ever=task_id in ever, unsuccessful=unsuccessful, logical_date=date)
     for task_id, (_, unsuccessful) in counts.items():
         past.setdefault(task_id, PastState(present=True, ever=True, unsuccessful=unsuccessful))
     return past
@@ -453,6 +459,3 @@ def history_row(instance: Instance, *, state: str | None, version_id: int | None
         *(i.id, i.try_number, state, i.max_tries, i.queued_at, i.scheduled_at, i.start_date, i.end_date),
         *(i.hostname, i.pid, i.error, version_id),
     )
-
-
-__all__ = ["Batch", "Conflict", "Deposed", "PastState", "RunChange", "Scheduling", "history_row"]

@@ -1,0 +1,148 @@
+"""Create runs: when the clock says so, or a DAG has become active.
+
+A DAG's row remembers its next run, so that looking for due DAGs is one indexed query however many DAGs there are. A
+new version stores the epoch there, which means: work it out anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from gnomon.model.schedule import Plan, RowState, plan_next
+from gnomon.model.states import DagRunState
+from gnomon.model.timetables import DataInterval, NextRun, TimetableError
+from gnomon.scheduler.expire import Clockwork
+from gnomon.scheduler.turn import RunsDue, Turn
+from gnomon.scheduler.world import Dag, World
+from gnomon.store.types import from_micros, to_micros
+
+log = structlog.get_logger("scheduler")
+
+#: DAGs looked at in one turn; the rest is due again at once.
+_AT_ONCE = 50
+
+
+class CreateRuns:
+    """Makes automated runs."""
+
+    def __init__(self, world: World, clockwork: Clockwork) -> None:
+        self._world = world
+        self._clockwork = clockwork
+
+    def watch(self) -> None:
+        """Set the clock for the next due DAG."""
+        due = self._world.store.scheduling.next_due()
+        if due is not None:
+            self._clockwork.at(due, RunsDue())
+
+    def due(self, turn: Turn) -> None:
+        """Create the runs that are due, at most one per DAG; the next one of a DAG may be due at once."""
+        rows = self._world.store.scheduling.due_dags(turn.now, _AT_ONCE)
+        for row in rows:
+            dag = self._world.dags.get(row.dag_id)
+            if dag is None or dag.version_id != row.version_id or dag.is_paused:
+                dag = self._world.load_dag(row.dag_id)
+            if dag is not None:
+                dag.row = row
+                self.look(dag, turn)
+        if rows:
+            self.watch()
+
+    def look(self, dag: Dag, turn: Turn, *, anew: bool = False) -> None:
+        """Create the next run of a DAG if it is due, and store what comes after it."""
+        if dag.is_paused or dag.is_stale:
+            return
+        try:
+            schedule = self._world.schedule(dag)
+        except TimetableError as error:
+            log.error("the timetable of a DAG cannot be used", dag_id=dag.dag_id, error=str(error))
+            schedule = None
+        if schedule is None:
+            self._store(dag, None)
+            return
+        stored = dag.row.next_run_after
+        last = self._world.store.scheduling.last_automated(dag.dag_id)
+        state = RowState(
+            next=_stored_next(dag.row),
+            last_automated=_interval(last),
+            active_runs=self._world.active_runs(dag.dag_id),
+            changed=anew or stored is None or to_micros(stored) == 0,
+        )
+        plan = plan_next(schedule, state, from_micros(turn.now))
+        if plan.at_limit:
+            # Nothing can be created before a run ends; that is when this DAG is looked at again.
+            self._store(dag, plan.next, at_limit=True)
+        elif plan.run is None:
+            self._store(dag, plan.next)
+        else:
+            self._create(dag, plan, turn)
+
+    def _create(self, dag: Dag, plan: Plan, turn: Turn) -> None:
+        run = plan.run
+        assert run is not None
+        interval = run.data_interval
+        values = {
+            "dag_id": dag.dag_id,
+            "run_id": run.run_id,
+            "run_type": run.run_type,
+            "state": DagRunState.QUEUED,
+            "version_id": dag.version_id,
+            "logical_date": run.logical_date,
+            "data_interval_start": interval.start if interval else None,
+            "data_interval_end": interval.end if interval else None,
+            "run_after": run.run_after,
+            "queued_at": turn.now,
+            "triggered_by": "timetable",
+            "updated_at": turn.now,
+        }
+        following = _next_values(plan.next)
+        run_id = self._world.store.scheduling.create_run(values, following, turn.batch.epoch)
+        self._world.load_dag(dag.dag_id)
+        if run_id is not None:
+            log.info("run created", dag_id=dag.dag_id, run_id=run.run_id)
+            self._world.reload([run_id])
+            turn.dags[dag.dag_id] = None
+            turn.notices["state", str(run_id)] = None
+        self.watch()
+
+    def _store(self, dag: Dag, following: NextRun | None, *, at_limit: bool = False) -> None:
+        values = _next_values(following)
+        if at_limit:
+            # A due DAG that may not run would be found again and again: it waits for one of its runs to end instead.
+            values["next_run_after"] = None
+        values["exceeds_max_non_backfill"] = at_limit
+        row = dag.row
+        if any(getattr(row, name) != value for name, value in values.items()):
+            self._world.store.scheduling.store_next(dag.dag_id, values)
+            self._world.load_dag(dag.dag_id)
+            self.watch()
+
+
+def _next_values(run: NextRun | None) -> dict[str, Any]:
+    interval = run.data_interval if run is not None else None
+    return {
+        "next_run_after": run.run_after if run is not None else None,
+        "next_logical_date": run.logical_date if run is not None else None,
+        "next_interval_start": interval.start if interval is not None else None,
+        "next_interval_end": interval.end if interval is not None else None,
+        "exceeds_max_non_backfill": False,
+    }
+
+
+def _stored_next(row: Any) -> NextRun | None:
+    if row.next_run_after is None:
+        return None
+    if row.next_interval_start is None:
+        return None  # the mark of a new version, or nothing that a timetable made
+    interval = DataInterval(row.next_interval_start, row.next_interval_end)
+    return NextRun(row.next_run_after, row.next_logical_date, interval)
+
+
+def _interval(run: Any | None) -> DataInterval | None:
+    if run is None:
+        return None
+    if run.data_interval_start is not None:
+        return DataInterval(run.data_interval_start, run.data_interval_end)
+    return None if run.logical_date is None else DataInterval(run.logical_date, run.logical_date)

@@ -1,0 +1,357 @@
+"""The scheduler's loop: take what happened, decide, commit it all in one transaction, then act.
+
+    events ─▶ decide (model) ─▶ commit (store) ─▶ effects (executor, notices) ─▶ wait
+
+Everything that arrives while a commit is under way is decided upon together in the next turn, so that under load one
+durable commit serves many tasks, and an idle scheduler sleeps. If the database has moved on (`Conflict`), the runs
+concerned are read again and the same events decided anew; events are idempotent. If the database is away, everything
+in memory is forgotten and read again when it is back, and the workers are asked what they hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Any
+
+import structlog
+
+from gnomon.executors.executor import (
+    CallbackEnded,
+    Event,
+    Executor,
+    OnRequest,
+    PieceEnded,
+    StartAsked,
+    WorkerJoined,
+    WorkerLeft,
+)
+from gnomon.model.states import TaskInstanceState as Ti
+from gnomon.scheduler.create_runs import CreateRuns
+from gnomon.scheduler.dispatch import Dispatch
+from gnomon.scheduler.expire import Clockwork, Expire
+from gnomon.scheduler.leases import Lease
+from gnomon.scheduler.plan_runs import PlanRuns
+from gnomon.scheduler.rescue import Rescue
+from gnomon.scheduler.turn import (
+    DagNoticed,
+    Due,
+    Internal,
+    PastChanged,
+    PoolsNoticed,
+    Recovered,
+    RunNoticed,
+    RunsDue,
+    RunTimedOut,
+    TriggersFired,
+    Turn,
+    WorkerGone,
+)
+from gnomon.scheduler.world import World
+from gnomon.service import clock
+from gnomon.service.config import conf, profile
+from gnomon.service.service import Service
+from gnomon.store.engine import Store
+from gnomon.store.errors import Conflict, LeadershipLost, Unavailable
+from gnomon.store.notifier import Notice, Subscription
+from gnomon.store.scheduling import Batch
+from gnomon.wire import execution as x
+
+log = structlog.get_logger("scheduler")
+
+#: How often a decision is made anew because the database had moved on, before it is taken for a bug.
+_ATTEMPTS = 10
+#: Between two looks at what a lost notice may have hidden, and between two heartbeats.
+_SWEEP_SECONDS = 5.0
+#: Live views need not hear of every task; of a run at most this often.
+_STATE_NOTICE_SECONDS = 0.05
+
+
+class Scheduler(Service):
+    """The leading scheduler, or one that waits to lead."""
+
+    def __init__(self, store: Store, executor: Executor, on_request: OnRequest) -> None:
+        super().__init__("scheduler")
+        self._store = store
+        self._executor = executor
+        self._answer = on_request
+        self._world = World(
+            store,
+            parallelism=conf.getint("core", "parallelism"),
+            max_task_retry_delay=conf.getfloat("core", "max_task_retry_delay"),
+            profile=profile(),
+        )
+        self._clockwork = Clockwork(self.tell, clock.now_us)
+        self._plan_runs = PlanRuns(self._world, executor)
+        self._expire = Expire(self._world, self._plan_runs, self._clockwork)
+        self._dispatch = Dispatch(self._world, executor)
+        self._create_runs = CreateRuns(self._world, self._clockwork)
+        timeout = conf.getfloat("scheduler", "task_instance_heartbeat_timeout")
+        self._rescue = Rescue(self._world, self._plan_runs, self._clockwork, timeout)
+        self._lease = Lease(store, f"{socket.gethostname()}:{os.getpid()}")
+        self._inbox: list[Event | Internal] = []
+        self._woken = False
+        self._leads = False
+        self._failure: asyncio.Future[None] | None = None
+        self._pending_states: dict[str, None] = {}
+        self._job: int | None = None
+
+    # ----------------------------------------------------------------------------------------------------- life
+
+    async def run(self) -> None:
+        """Lead when it is this one's turn, until stopped; come back after the database was away."""
+        self._failure = asyncio.get_running_loop().create_future()
+        while not self.stopping.is_set():
+            if not await self._lease.take(self.stopping):
+                break
+            try:
+                await self._lead()
+            except Unavailable as error:
+                log.error("the database is away; everything is read again when it is back", error=str(error))
+            except LeadershipLost:
+                log.warning("another scheduler leads now")
+            finally:
+                self._leads = False
+                self._clockwork.clear()
+                self._inbox.clear()
+                self._lease.release()
+            await self.stopped_within(0.2)
+        await self._executor.stop()
+
+    async def _lead(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._failure = loop.create_future()
+        heard: Subscription | None = None
+        try:
+            topics = ("run", "dag", "fired", "pool")
+            heard = self._store.notifier.subscribe(loop, topics, self._hear)
+            self._recover()
+            self._leads = True
+            self._job = self._store.jobs.start(
+                "SchedulerJob", hostname=socket.gethostname(), pid=os.getpid(), now=clock.now(),
+                executor_class=type(self._executor).__name__,
+            )  # fmt: skip
+            await self._executor.start(self.tell, self._on_request)
+            self.ready()
+            self._wake()
+            while not self.stopping.is_set():
+                await self._until_sweep()
+                self._sweep()
+        finally:
+            if heard is not None:
+                heard.close()
+            await self._executor.stop()
+            if self._job is not None and self.stopping.is_set():
+                self._end_job()
+
+    def _end_job(self) -> None:
+        try:
+            assert self._job is not None
+            self._store.jobs.end(self._job, clock.now())
+        except Unavailable:
+            log.warning("the end of this scheduler could not be noted")
+
+    async def _until_sweep(self) -> None:
+        assert self._failure is not None
+        stop = asyncio.ensure_future(self.stopping.wait())
+        ends: set[asyncio.Future[Any]] = {stop, self._failure}
+        await asyncio.wait(ends, timeout=_SWEEP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if self._failure.done():
+            self._failure.result()
+
+    def _recover(self) -> None:
+        """Read everything, and plan it as if it had just happened."""
+        world, now = self._world, clock.now_us()
+        self._clockwork.clear()
+        world.load()
+        self._rescue.forget(now)
+        self.tell(Recovered())
+        self.tell(TriggersFired())
+        for dag in world.dags.values():
+            if dag.row.exceeds_max_non_backfill:
+                self.tell(DagNoticed(dag.dag_id))
+        self._create_runs.watch()
+
+    def _sweep(self) -> None:
+        """Look for what a lost notice may have hidden, and give a sign of life."""
+        if self._lease.lost:
+            raise LeadershipLost
+        if self._job is not None:
+            self._store.jobs.heartbeat(self._job, clock.now())
+        known = self._world.runs.keys() | {row.id for rows in self._world.queued.values() for row in rows.values()}
+        for run_id in self._store.scheduling.unfinished_ids():
+            if run_id not in known:
+                self.tell(RunNoticed(run_id))
+        if self._store.scheduling.trigger_events():
+            self.tell(TriggersFired())
+        self._create_runs.watch()
+
+    # --------------------------------------------------------------------------------------------------- events
+
+    def _hear(self, notice: Notice) -> None:
+        """A notice of another process; an empty payload means that some were lost."""
+        match notice.topic:
+            case "run" if notice.payload.isdigit():
+                self.tell(RunNoticed(int(notice.payload)))
+            case "dag" if notice.payload:
+                self.tell(DagNoticed(notice.payload))
+            case "fired":
+                self.tell(TriggersFired())
+            case "pool":
+                self.tell(PoolsNoticed())
+            case _:
+                self.tell(RunsDue())
+
+    def tell(self, event: Event | Internal) -> None:
+        """Have an event decided upon in the next turn."""
+        self._inbox.append(event)
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._woken and self._leads:
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._run_turn)
+
+    def _run_turn(self) -> None:
+        self._woken = False
+        if not self._leads or not self._inbox:
+            return
+        events, self._inbox = self._inbox, []
+        try:
+            self._decide_and_commit(events)
+        except BaseException as error:
+            self._leads = False
+            if self._failure is not None and not self._failure.done():
+                self._failure.set_exception(error)
+
+    def _decide_and_commit(self, events: list[Event | Internal]) -> None:
+        for _ in range(_ATTEMPTS):
+            now = clock.now_us()
+            turn = Turn(self._world, Batch(epoch=self._lease.epoch, now=now), now)
+            self._decide(events, turn)
+            batch = turn.close()
+            try:
+                if batch:
+                    self._store.scheduling.commit(batch)
+            except Conflict:
+                log.info("decided anew: somebody changed a run meanwhile", runs=len(turn.touched))
+                self._world.reload(list(turn.touched))
+                self._world.reload_dags(turn.dags)
+                continue
+            turn.committed()
+            self._act(turn)
+            return
+        raise RuntimeError(f"{len(events)} events could not be committed in {_ATTEMPTS} attempts")
+
+    def _decide(self, events: list[Event | Internal], turn: Turn) -> None:
+        self._executor.begin_placing()
+        # A run that somebody else changed is read again first: what is decided about it here would be lost by that.
+        for event in sorted(events, key=lambda event: not isinstance(event, RunNoticed)):
+            self._take(event, turn)
+        self._plan_runs.end_finished(turn)
+        while turn.dags:
+            dags, turn.dags = turn.dags, {}
+            for dag_id in dags:
+                self._plan_runs.begin_queued(dag_id, turn)
+                dag = self._world.dags.get(dag_id)
+                if dag is not None and dag.row.exceeds_max_non_backfill:
+                    self._create_runs.look(dag, turn, anew=True)
+            self._plan_runs.end_finished(turn)
+        turn.recount()
+        self._dispatch.admit(turn)
+
+    def _take(self, event: Event | Internal, turn: Turn) -> None:
+        match event:
+            case PieceEnded():
+                self._plan_runs.piece_ended(event, turn)
+            case StartAsked():
+                self._plan_runs.start_asked(event, turn)
+            case Due():
+                self._expire.due(event, turn)
+            case RunNoticed():
+                self._plan_runs.run_noticed(event.run_id, turn)
+            case DagNoticed():
+                dag = self._world.load_dag(event.dag_id)
+                if dag is not None:
+                    self._create_runs.look(dag, turn, anew=True)
+                turn.dags[event.dag_id] = None
+            case Recovered():
+                self._plan_runs.recovered(turn)
+            case RunsDue():
+                self._create_runs.due(turn)
+            case TriggersFired():
+                self._plan_runs.triggers_fired(turn)
+            case PoolsNoticed():
+                self._world.load_pools()
+            case PastChanged():
+                self._plan_runs.past_changed(event.dag_id, turn)
+            case RunTimedOut():
+                self._expire.run_timed_out(event, turn)
+            case WorkerJoined():
+                self._rescue.joined(event, turn)
+                turn.effects.append(self._resend_callbacks)
+            case WorkerLeft():
+                self._rescue.left(event, turn)
+            case WorkerGone():
+                self._rescue.gone(event, turn)
+            case CallbackEnded():
+                turn.batch.callbacks_done.append(event.id)
+
+    # ---------------------------------------------------------------------------------------------------- effects
+
+    def _act(self, turn: Turn) -> None:
+        """What was decided is committed: now it may be seen outside."""
+        for effect in turn.effects:
+            effect()
+        self._dispatch.send(turn)
+        self._executor.flush()
+        for instance in turn.clocked:
+            if instance.state in (Ti.UP_FOR_RETRY, Ti.UP_FOR_RESCHEDULE, Ti.DEFERRED):
+                self._expire.watch(instance)
+        for run in turn.begun:
+            if run.live.id in self._world.runs:
+                self._expire.watch_run(run)
+        for run in turn.touched.values():
+            if run.version.graph.has_past_dependencies:
+                self.tell(PastChanged(run.live.dag_id))
+        for run in turn.finished:
+            self._log_end(turn, run.live.dag_id, run.live.run_id, run.live.state)
+            self._world.drop(run.live.id)
+        for topic, payload in turn.notices:
+            self._store.notifier.notify(topic, payload)
+        self._notice_states(turn)
+
+    @staticmethod
+    def _log_end(turn: Turn, dag_id: str, run_id: str, state: str) -> None:
+        log.info("run ended", dag_id=dag_id, run_id=run_id, state=state)
+
+    def _notice_states(self, turn: Turn) -> None:
+        """Tell live views which runs moved, many changes in one notice."""
+        if not turn.touched:
+            return
+        if not self._pending_states:
+            asyncio.get_running_loop().call_later(_STATE_NOTICE_SECONDS, self._send_state_notices)
+        self._pending_states.update(dict.fromkeys(map(str, turn.touched)))
+
+    def _send_state_notices(self) -> None:
+        pending, self._pending_states = self._pending_states, {}
+        for payload in pending:
+            self._store.notifier.notify("state", payload)
+
+    def _resend_callbacks(self) -> None:
+        for row in self._store.scheduling.owed_callbacks():
+            workload = self._plan_runs.owed(row)
+            if workload is not None:
+                self._plan_runs.send_callback(workload)
+
+    def _on_request(self, key: x.TryKey, request: x.Request) -> x.Reply:
+        """Answer user code, as long as its try is the current one."""
+        instance = self._world.instances.get(key.ti)
+        if key.ti and (instance is None or instance.seq != key.seq):
+            return x.Problem("forbidden", "this try is over: the task instance was cleared, marked or rescued")
+        try:
+            return self._answer(key, request)
+        except Unavailable as error:
+            return x.Problem("unavailable", str(error))

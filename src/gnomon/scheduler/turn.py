@@ -1,0 +1,146 @@
+"""One turn of the scheduler: what was decided, what has to be written, and what is done once it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gnomon.model.run import Instance
+from gnomon.scheduler.world import ActiveRun, World
+from gnomon.store.scheduling import Batch, RunChange
+
+
+@dataclass(frozen=True, slots=True)
+class RunNoticed:
+    """A run was created, cleared, marked or deleted by somebody else."""
+
+    run_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Everything was read from the database anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class DagNoticed:
+    """A DAG has a new version, was paused, resumed or deleted."""
+
+    dag_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolsNoticed:
+    """A pool was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TriggersFired:
+    """Triggers fired; the events are in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunsDue:
+    """Automated runs are due."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastChanged:
+    """A run of a DAG whose tasks depend on their past moved on."""
+
+    dag_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The moment has come that an instance waits for (its retry, its next poke, the end of its deferral)."""
+
+    ti_id: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimedOut:
+    """A run has reached its dagrun_timeout."""
+
+    run_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerGone:
+    """A worker did not come back in time."""
+
+    incarnation: str
+
+
+Internal = (
+    Recovered
+    | RunNoticed
+    | DagNoticed
+    | PoolsNoticed
+    | TriggersFired
+    | RunsDue
+    | PastChanged
+    | Due
+    | RunTimedOut
+    | WorkerGone
+)
+
+
+@dataclass
+class Turn:
+    """Collects the changes of one turn. Nothing in `effects` happens before `batch` is committed."""
+
+    world: World
+    batch: Batch
+    now: int
+    touched: dict[int, ActiveRun] = field(default_factory=dict)
+    effects: list[Callable[[], None]] = field(default_factory=list)
+    #: pieces to hand over: (worker, instance)
+    placed: list[tuple[str, Instance]] = field(default_factory=list)
+    #: instances to watch the clock for
+    clocked: list[Instance] = field(default_factory=list)
+    #: DAGs whose queued runs may be able to start
+    dags: dict[str, None] = field(default_factory=dict)
+    finished: list[ActiveRun] = field(default_factory=list)
+    begun: list[ActiveRun] = field(default_factory=list)
+    #: topics and payloads of notices to other processes
+    notices: dict[tuple[str, str], None] = field(default_factory=dict)
+
+    def run_of(self, instance: Instance) -> ActiveRun:
+        """Return the run of an instance, which is about to change."""
+        run = self.world.runs[instance.run.id]
+        self.touched[run.live.id] = run
+        return run
+
+    def recount(self) -> None:
+        """Count what changed so far against the limits."""
+        for run in self.touched.values():
+            for instance in run.live.dirty.values():
+                self.world.count(run, instance)
+
+    def close(self) -> Batch:
+        """Return the batch with every changed instance and run in it."""
+        batch = self.batch
+        batch.instances = [i for run in self.touched.values() for i in run.live.dirty.values()]
+        for run in self.touched.values():
+            if run.changed:
+                batch.runs.append(
+                    RunChange(
+                        id=run.live.id,
+                        state=run.live.state,
+                        stored_state=run.stored_state,
+                        start_date=run.start_date,
+                        end_date=run.end_date,
+                        version_id=run.version.id,
+                        expanded=run.expanded,
+                    )
+                )
+        return batch
+
+    def committed(self) -> None:
+        """Note that memory and database agree."""
+        for run in self.touched.values():
+            run.live.dirty.clear()
+            run.changed = False
+            run.stored_state = run.live.state

@@ -1,0 +1,420 @@
+"""What the scheduler knows: DAGs, runs and their instances, and what is taken of each limit.
+
+The database is the truth; this is what was read of it, changed by what was decided since. A part that turns out to be
+out of date is read again (`reload`), never repaired by hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from gnomon.model.admit import Lane, Pool, Usage, Waiting
+from gnomon.model.graph import Graph
+from gnomon.model.run import Counted, Instance, LiveRun
+from gnomon.model.schedule import Schedule, schedule_of
+from gnomon.model.states import DagRunState
+from gnomon.model.states import TaskInstanceState as Ti
+from gnomon.store.engine import Store
+from gnomon.store.types import to_micros
+from gnomon.wire import dag as wire_dag
+from gnomon.wire import execution as x
+
+log = structlog.get_logger("scheduler")
+
+#: How an instance in a state counts against the limits; any other state takes nothing (spec: mistake 22).
+_COUNTS = {
+    Ti.SCHEDULED: Counted.WAITING,
+    Ti.QUEUED: Counted.HELD,
+    Ti.RUNNING: Counted.HELD,
+    Ti.RESTARTING: Counted.HELD,
+    Ti.DEFERRED: Counted.PARKED,
+}
+
+
+@dataclass(frozen=True)
+class Version:
+    """One DAG version, compiled."""
+
+    id: int
+    dag: wire_dag.SerializedDag
+    graph: Graph
+
+
+@dataclass
+class Dag:
+    """A DAG as its row says, and its schedule once that was needed."""
+
+    dag_id: str
+    version_id: int | None
+    is_paused: bool
+    is_stale: bool
+    max_active_runs: int
+    max_consecutive_failed_dag_runs: int
+    file: x.FileRef
+    row: Any
+    schedule: Schedule | None = None
+
+
+@dataclass(eq=False)
+class ActiveRun:
+    """A running run: its plan in memory, and what its row holds besides."""
+
+    live: LiveRun
+    version: Version
+    row: Any
+    stored_state: DagRunState
+    start_date: int | None
+    end_date: int | None = None
+    age: int = 0
+    info: bytes = b""
+    lanes: dict[int, Lane] = field(default_factory=dict)
+    #: the row has to be written: it changed since it was last committed
+    changed: bool = False
+    expanded: bool = False
+
+    def lane(self, instance: Instance) -> Lane:
+        """Return the limits that an instance is under."""
+        lane = self.lanes.get(instance.node.index)
+        if lane is None:
+            lane = self.lanes[instance.node.index] = self._lane(instance)
+        return lane
+
+    def _lane(self, instance: Instance) -> Lane:
+        dag, spec, dag_id = self.version.dag, instance.node.spec, self.live.dag_id
+        scope: tuple[str, int | str] = ("run", self.live.id) if dag.max_active_tasks_scope == "run" else ("dag", dag_id)
+        limits: list[tuple[tuple[str, int | str, str], int]] = []
+        if spec.max_active_tis_per_dag is not None:
+            limits.append((("dag", dag_id, spec.task_id), spec.max_active_tis_per_dag))
+        if spec.max_active_tis_per_dagrun is not None:
+            limits.append((("run", self.live.id, spec.task_id), spec.max_active_tis_per_dagrun))
+        return Lane(
+            *(dag_id, instance.queue, instance.pool, instance.pool_slots, scope, dag.max_active_tasks, tuple(limits))
+        )
+
+
+class World:
+    """Everything the scheduler holds in memory."""
+
+    def __init__(self, store: Store, *, parallelism: int, max_task_retry_delay: float, profile: int) -> None:
+        self.store = store
+        self.profile = profile
+        self.max_task_retry_delay = max_task_retry_delay
+        self.usage = Usage(parallelism=parallelism)
+        self.waiting = Waiting()
+        self.dags: dict[str, Dag] = {}
+        self.versions: dict[int, Version] = {}
+        self.runs: dict[int, ActiveRun] = {}
+        #: rows of queued runs by DAG, oldest first
+        self.queued: dict[str, dict[int, Any]] = {}
+        #: running runs by DAG: (backfill or not) → count
+        self.running: dict[tuple[str, bool], int] = {}
+        self.instances: dict[int, Instance] = {}
+        self._ids = itertools.count(1)
+        self._trigger_ids = itertools.count(1)
+        self._callback_ids = itertools.count(1)
+
+    # ------------------------------------------------------------------------------------------------------ ids
+
+    def next_trigger_id(self) -> int:
+        """Return an unused trigger id."""
+        return next(self._trigger_ids)
+
+    def next_callback_id(self) -> int:
+        """Return an unused callback id."""
+        return next(self._callback_ids)
+
+    # ----------------------------------------------------------------------------------------------------- read
+
+    def load(self) -> None:
+        """Read everything anew: at the start, after a change of leader, after the database was away."""
+        ti, trigger, callback = self.store.scheduling.next_ids()
+        self._ids, self._trigger_ids, self._callback_ids = map(itertools.count, (ti, trigger, callback))
+        self.runs.clear()
+        self.queued.clear()
+        self.running.clear()
+        self.instances.clear()
+        self.waiting = Waiting()
+        self.usage.running = 0
+        self.usage.per_scope.clear()
+        self.usage.per_task.clear()
+        self.usage.pools.clear()
+        self.load_pools()
+        self.dags = {row.dag_id: _dag(row) for row in self.store.scheduling.dags()}
+        self.usage.closed = {dag.dag_id for dag in self.dags.values() if dag.is_paused}
+        self._take(self.store.scheduling.unfinished_runs())
+
+    def load_pools(self) -> None:
+        """Read the pools; what is taken of them stays."""
+        before = self.usage.pools
+        self.usage.pools = {}
+        for row in self.store.scheduling.pools():
+            old = before.get(row.name, Pool(0))
+            self.usage.pools[row.name] = Pool(row.slots, row.include_deferred, old.used, old.deferred)
+
+    def load_dag(self, dag_id: str) -> Dag | None:
+        """Read a DAG's row anew."""
+        rows = self.store.scheduling.dags([dag_id])
+        if not rows:
+            self.dags.pop(dag_id, None)
+            return None
+        dag = self.dags[dag_id] = _dag(rows[0])
+        if dag.is_paused:
+            self.usage.closed.add(dag_id)
+        else:
+            self.usage.closed.discard(dag_id)
+        return dag
+
+    def reload(self, run_ids: Iterable[int]) -> None:
+        """Forget these runs and read them again."""
+        ids = list(run_ids)
+        for run_id in ids:
+            self.drop(run_id)
+        self._take(self.store.scheduling.unfinished_runs(ids))
+
+    def reload_dags(self, dag_ids: Iterable[str]) -> None:
+        """Read these DAGs and their queued runs again."""
+        wanted = set(dag_ids)
+        for dag_id in wanted:
+            self.load_dag(dag_id)
+            self.queued.pop(dag_id, None)
+        known = self.runs.keys()
+        rows = [row for row in self.store.scheduling.unfinished_runs() if row.dag_id in wanted and row.id not in known]
+        self._take(rows)
+
+    def _take(self, rows: Iterable[Any]) -> None:
+        running = []
+        for row in rows:
+            if row.state == DagRunState.QUEUED:
+                self.queued.setdefault(row.dag_id, {})[row.id] = row
+            elif row.state == DagRunState.RUNNING:
+                running.append(row)
+        if running:
+            self._restore(running)
+
+    def _restore(self, rows: list[Any]) -> None:
+        ids = [row.id for row in rows]
+        instances: dict[int, list[Any]] = {}
+        for ti in self.store.scheduling.instances(ids):
+            instances.setdefault(ti.dag_run_id, []).append(ti)
+        lengths = self.store.scheduling.pushed_lengths(ids)
+        skips = self.store.scheduling.skip_decisions(ids)
+        for row in rows:
+            version = self.version(row.version_id)
+            if version is None:
+                log.error("a run's DAG version is gone", dag_id=row.dag_id, run_id=row.run_id)
+                continue
+            run = self._active(row, version, DagRunState.RUNNING)
+            if not row.expanded:
+                run.live.populate()
+                run.expanded = run.changed = True
+            else:
+                run.live.restore(_instance(run, ti) for ti in instances.get(row.id, []) if _known(run, ti))
+            index = version.graph.index
+            for dag_run_id, task_id, map_index, length in lengths:
+                if dag_run_id == row.id and task_id in index:
+                    run.live.lengths[index[task_id], map_index] = -1 if length is None else length
+            for skip in skips:
+                if skip.dag_run_id == row.id and skip.task_id in index and skip.by_task_id in index:
+                    key = (index[skip.task_id], skip.map_index)
+                    run.live.skips.setdefault(key, set()).add(index[skip.by_task_id])
+            self._enter(run)
+
+    def version(self, version_id: int | None) -> Version | None:
+        """Return a compiled DAG version."""
+        if version_id is None:
+            return None
+        version = self.versions.get(version_id)
+        if version is None:
+            data = self.store.scheduling.version(version_id)
+            if data is None:
+                return None
+            dag = wire_dag.decode(data)
+            version = self.versions[version_id] = Version(version_id, dag, Graph(dag.tasks, dag.groups))
+        return version
+
+    def schedule(self, dag: Dag) -> Schedule | None:
+        """Return the schedule of a DAG's newest version."""
+        if dag.schedule is None and (version := self.version(dag.version_id)) is not None:
+            dag.schedule = schedule_of(version.dag, 2 if self.profile == 2 else 3)
+        return dag.schedule
+
+    # -------------------------------------------------------------------------------------------------- changes
+
+    def begin_run(self, row: Any, version: Version, now: int) -> ActiveRun:
+        """Bring a queued run to life: it is running, and has its instances."""
+        self.queued.get(row.dag_id, {}).pop(row.id, None)
+        run = self._active(row, version, DagRunState.QUEUED)
+        run.start_date = run.start_date or now
+        run.changed = True
+        if row.expanded:
+            found = [_instance(run, ti) for ti in self.store.scheduling.instances([row.id]) if _known(run, ti)]
+            run.live.restore(found)
+            for _, task_id, map_index, length in self.store.scheduling.pushed_lengths([row.id]):
+                if task_id in version.graph.index:
+                    run.live.lengths[version.graph.index[task_id], map_index] = -1 if length is None else length
+        else:
+            run.live.populate()
+            run.expanded = True
+        self._enter(run)
+        return run
+
+    def _active(self, row: Any, version: Version, stored: DagRunState) -> ActiveRun:
+        logical = None if row.logical_date is None else to_micros(row.logical_date)
+        live = LiveRun(
+            version.graph,
+            id=row.id,
+            dag_id=row.dag_id,
+            run_id=row.run_id,
+            logical_date=logical,
+            allocate=lambda: next(self._ids),
+            max_task_retry_delay=self.max_task_retry_delay,
+            fail_fast=version.dag.fail_fast,
+        )
+        start = None if row.start_date is None else to_micros(row.start_date)
+        age = logical if logical is not None else to_micros(row.run_after)
+        return ActiveRun(live, version, row, stored, start, age=age, expanded=row.expanded)
+
+    def _enter(self, run: ActiveRun) -> None:
+        self.runs[run.live.id] = run
+        key = (run.live.dag_id, run.row.backfill_id is not None)
+        self.running[key] = self.running.get(key, 0) + 1
+        run.info = x.encode(_run_info(run))
+        for group in run.live.instances:
+            for instance in group:
+                instance.version_id = instance.version_id or run.version.id
+                self.count(run, instance)
+
+    def count(self, run: ActiveRun, instance: Instance) -> None:
+        """Bring the limits and the candidates up to date with the state of an instance."""
+        before, after = instance.counted, _COUNTS.get(instance.state, Counted.NOT) if instance.state else Counted.NOT
+        self.instances[instance.id] = instance
+        if before is after:
+            return
+        self._release(run, instance)
+        instance.counted = after
+        if after is Counted.HELD:
+            self.usage.take(run.lane(instance))
+        elif after is Counted.PARKED:
+            self.usage.park(run.lane(instance))
+        elif after is Counted.WAITING:
+            self.waiting.add(run.lane(instance), instance, run.age)
+
+    def _release(self, run: ActiveRun, instance: Instance) -> None:
+        if instance.counted is Counted.HELD:
+            self.usage.take(run.lane(instance), -1)
+        elif instance.counted is Counted.PARKED:
+            self.usage.park(run.lane(instance), -1)
+        instance.counted = Counted.NOT
+
+    def waits(self, instance: Instance) -> bool:
+        """Return whether a candidate is still one."""
+        return instance.counted is Counted.WAITING and self.instances.get(instance.id) is instance
+
+    def drop(self, run_id: int) -> None:
+        """Forget a run and give back what it holds."""
+        for rows in self.queued.values():
+            rows.pop(run_id, None)
+        run = self.runs.pop(run_id, None)
+        if run is None:
+            return
+        if run.live.state is DagRunState.RUNNING:
+            self.running[run.live.dag_id, run.row.backfill_id is not None] -= 1
+        for group in run.live.instances:
+            for instance in group:
+                self._release(run, instance)
+                self.instances.pop(instance.id, None)
+
+    def finished_run(self, run_id: int) -> ActiveRun | None:
+        """Read a run that has ended, for a callback that is still owed; it does not become active again."""
+        for row in self.store.scheduling.unfinished_runs([run_id]):
+            version = self.version(row.version_id)
+            if version is not None:
+                run = self._active(row, version, DagRunState(row.state))
+                run.info = x.encode(_run_info(run))
+                rows = self.store.scheduling.instances([run_id])
+                run.live.restore(_instance(run, ti) for ti in rows if _known(run, ti))
+                return run
+        return None
+
+    def active_runs(self, dag_id: str) -> int:
+        """Return how many runs of a DAG are queued or running, backfills not counted."""
+        queued = sum(1 for row in self.queued.get(dag_id, {}).values() if row.backfill_id is None)
+        return queued + self.running.get((dag_id, False), 0)
+
+    def runs_of(self, dag_id: str) -> Iterator[ActiveRun]:
+        """Yield the running runs of a DAG."""
+        return (run for run in list(self.runs.values()) if run.live.dag_id == dag_id)
+
+
+def _dag(row: Any) -> Dag:
+    return Dag(
+        dag_id=row.dag_id,
+        version_id=row.version_id,
+        is_paused=row.is_paused,
+        is_stale=row.is_stale,
+        max_active_runs=row.max_active_runs,
+        max_consecutive_failed_dag_runs=row.max_consecutive_failed_dag_runs,
+        file=x.FileRef(
+            bundle=row.bundle_name,
+            path=row.fileloc,
+            relative_path=row.relative_fileloc,
+            source_hash=row.source_hash,
+            bundle_version=row.bundle_version,
+            bundle_root=row.bundle_root,
+        ),
+        row=row,
+    )
+
+
+def _known(run: ActiveRun, row: Any) -> bool:
+    """Whether the DAG version still has the task; a run moved to a newer version may hold others."""
+    return row.task_id in run.version.graph.index
+
+
+def _instance(run: ActiveRun, row: Any) -> Instance:
+    node = run.version.graph.nodes[run.version.graph.index[row.task_id]]
+    instance = Instance(run.live, node, row.id, row.map_index)
+    instance.state = None if row.state is None else Ti(row.state)
+    instance.stored = (instance.state, row.seq, row.map_index)
+    for name in ("try_number", "max_tries", "seq", "pool", "pool_slots", "queue", "reschedules", "worker", "hostname"):
+        setattr(instance, name, getattr(row, name))
+    for name in ("pid", "trigger_id", "next_method", "error", "rendered_map_index", "version_id"):
+        setattr(instance, name, getattr(row, name))
+    for name in ("scheduled_at", "queued_at", "start_date", "end_date", "first_start", "wake_at"):
+        moment = getattr(row, name)
+        setattr(instance, name, None if moment is None else to_micros(moment))
+    instance.priority = row.priority_weight
+    instance.next_kwargs = None if row.next_kwargs is None else row.next_kwargs.encode()
+    return instance
+
+
+def _run_info(run: ActiveRun) -> x.RunInfo:
+    row = run.row
+
+    def micros(name: str) -> int | None:
+        moment = getattr(row, name)
+        return None if moment is None else to_micros(moment)
+
+    return x.RunInfo(
+        id=row.id,
+        dag_id=row.dag_id,
+        run_id=row.run_id,
+        run_type=row.run_type,
+        state=run.live.state,
+        logical_date=micros("logical_date"),
+        data_interval_start=micros("data_interval_start"),
+        data_interval_end=micros("data_interval_end"),
+        run_after=micros("run_after") or 0,
+        start_date=run.start_date,
+        queued_at=micros("queued_at"),
+        clear_number=row.clear_number,
+        conf=(row.conf or "{}").encode(),
+        triggering_user=row.triggering_user_name,
+        partition_key=row.partition_key,
+        note=row.note,
+    )
