@@ -1,0 +1,87 @@
+"""The supervisor's events in words, and a line of progress while things start."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import TracebackType
+from typing import Any
+
+
+def line(event: dict[str, Any]) -> str | None:
+    """Return one line about an event; None for those that nobody needs to read."""
+    part = event.get("part", "")
+    match event["event"]:
+        case "prepared":
+            return "; ".join(event["said"].splitlines()) or None
+        case "running":
+            return f"{part} runs, pid {event['pid']}, after {event['seconds']:.1f} s"
+        case "died":
+            again = "at once" if not event["delay"] else f"in {event['delay']:g} s"
+            reason = last_message(event.get("why", ""))
+            return f"{part} ended ({event['how']}), starts again {again}" + (f": {reason}" if reason else "")
+        case "zygote-died":
+            return "the parent of the control-side processes was killed; all of them start anew"
+        case "failed":
+            return f"{part} failed: {last_message(event['why'])}"
+        case "killed":
+            return f"{part} did not end in time and was killed"
+        case "stopping":
+            return "stopping"
+        case _:
+            return None
+
+
+def last_message(log: str) -> str:
+    """Return the last line of a log, without its JSON."""
+    lines = [text for text in log.splitlines() if text.strip()]
+    return message(lines[-1]) if lines else ""
+
+
+def message(text: str) -> str:
+    """Return what a log line says: the event of a JSON line, or the line itself."""
+    if text.startswith("{"):
+        try:
+            return str(json.loads(text)["event"])
+        except (ValueError, KeyError, TypeError):
+            return text
+    return text
+
+
+class Progress:
+    """One changing line on a terminal; on a pipe only what matters is printed."""
+
+    def __init__(self) -> None:
+        self._tty = sys.stderr.isatty()
+        self._waiting: dict[str, None] = {}
+        self._shown = False
+
+    def __enter__(self) -> Progress:
+        self._draw("preparing the database")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._erase()
+
+    def show(self, event: dict[str, Any]) -> None:
+        """Take note of an event."""
+        name = event["event"]
+        if name == "started":
+            self._waiting[event["part"]] = None
+        elif name == "running":
+            self._waiting.pop(event["part"], None)
+        said = line(event)
+        if said and name not in ("running", "stopping", "failed"):
+            self._erase()
+            print(said, file=sys.stderr)
+        self._draw(f"starting {', '.join(self._waiting)}" if self._waiting else "starting")
+
+    def _draw(self, text: str) -> None:
+        if self._tty:
+            print(f"\r\x1b[K{text} …", end="", file=sys.stderr, flush=True)
+            self._shown = True
+
+    def _erase(self) -> None:
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = False

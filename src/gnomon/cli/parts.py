@@ -1,0 +1,99 @@
+"""What runs in each process: the only place where services, store, executor and API are put together."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+#: Processes on the control side, in the order in which they are started.
+CONTROL_SIDE = ("scheduler", "dag-processor", "triggerer", "api-server")
+#: All of them.
+ALL = ("worker", *CONTROL_SIDE)
+
+
+def run_part(name: str, argv: list[str]) -> int:
+    """Run one process until it is told to stop, and return its exit code; errors are one sentence on standard error."""
+    from gnomon.cli.main import known_error
+    from gnomon.service.logs import configure, get_logger
+
+    try:
+        if name != "prepare":
+            configure(name)
+        _PARTS[name](argv)
+        return 0
+    except Exception as error:
+        # A service that died says so with the error that killed it as its cause.
+        said = known_error(error.__cause__) if error.__cause__ is not None else known_error(error)
+        if name == "prepare":
+            if said is None:
+                import traceback
+
+                traceback.print_exc()
+            print(said or f"{type(error).__name__}: {error}", file=sys.stderr)
+        elif said is not None:
+            get_logger(__name__).error(str(said))
+        else:
+            get_logger(__name__).exception(f"{name} died: {type(error).__name__}: {error}")
+        return 1
+
+
+def worker_command(argv: list[str]) -> list[str]:
+    """Return the command of a worker. It is a program of its own, because user code runs below it."""
+    return [sys.executable, "-m", "gnomon.worker", *argv]
+
+
+def notify_ready() -> None:
+    """Tell whoever started this process that it works now: systemd's protocol, which the supervisor speaks too."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.sendto(f"READY=1\nMAINPID={os.getpid()}".encode(), address)
+        except OSError:
+            return  # nobody waits any more
+
+
+def _prepare(argv: list[str]) -> None:
+    """Bring the database to this code, and write what `airflow_settings.yaml` says into it."""
+    from pathlib import Path
+
+    from gnomon.store import engine
+
+    engine.migrate()
+    for path in argv:
+        from gnomon.cli import settings_file
+        from gnomon.cli.settings_import import apply
+
+        settings = settings_file.read(Path(path))
+        with engine.open_store() as store:
+            counts = apply(settings, store)
+        for line in settings.skipped:
+            print(f"warning: {line}")
+        if counts:
+            print(f"{Path(path).name}: {counts}")
+
+
+def _services(*services: Any) -> None:
+    """Run loops until a signal, and tell the starter when all of them are ready."""
+    import asyncio
+
+    from gnomon.service.service import Service, run_services
+
+    class Ready(Service):
+        async def run(self) -> None:
+            notify_ready()
+            self.ready()
+            await self.stopping.wait()
+
+    asyncio.run(run_services([*services, Ready("ready")]))
+
+
+_PARTS: dict[str, Callable[[list[str]], None]] = {
+    "prepare": _prepare,
+}
