@@ -49,7 +49,7 @@ def read(path: str | os.PathLike[str], offset: int = 0) -> Iterator[tuple[int, d
     file can go on from the last offset it got. A file that does not exist (yet) has no lines.
     """
     try:
-        file = open(path, "rb")
+        file = open(path, "rb")  # noqa: SIM115 - closed below
     except FileNotFoundError:
         return
     with file:

@@ -85,7 +85,9 @@ class Workload(msgspec.Struct, kw_only=True, tag="execute"):
     priority_weight: int = 1
     operator: str = ""
     dag_version: int = 0
-    #: resume after a deferral: the method to call, the event, and what was saved
+    #: resume after a deferral: the method to call, and a JSON object {"kwargs": what Outcome.next_kwargs held or null,
+    #: "event": payload of the trigger's event}. When the trigger failed or timed out, the method is "__fail__" and
+    #: the object is {"kwargs": …, "error": "Trigger timeout" | "Trigger failure", "traceback": text or null}.
     next_method: str | None = None
     next_kwargs: Json | None = None
     #: start of the first piece of this try, and how many reschedules it has had
@@ -565,7 +567,7 @@ class Launched(msgspec.Struct, kw_only=True, tag="launched"):
 
 
 class Exited(msgspec.Struct, kw_only=True, tag="exited"):
-    """Template → worker: the process is gone; `status` as waitpid gives it."""
+    """Template → worker: the process is gone; `status` as waitpid gives it. Reuse runner → worker: done with this one."""
 
     key: TryKey
     status: int
@@ -620,7 +622,7 @@ class ParsedFile(msgspec.Struct, kw_only=True, tag="parsed_file"):
 
 FromWorker = WorkerHello | TryStarting | Outcome | Heartbeat | CallbackDone | Forward
 ToWorker = Welcome | Refused | Workload | CallbackWorkload | Proceed | Settled | Terminate | Answer | Drain
-FromTask = TaskHello | RunnerReady | TryStarting | Ask | Tell | Outcome | CallbackDone
+FromTask = TaskHello | RunnerReady | TryStarting | Ask | Tell | Outcome | CallbackDone | Exited
 ToTask = Proceed | Reply
 ToRunner = Launch | Proceed | Reply
 FromBase = TemplateForked | TemplateGone

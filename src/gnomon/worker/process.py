@@ -1,0 +1,98 @@
+"""The process of a try, from its fork to its end. Everything here is paid for by each task: keep it short."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import signal
+import socket
+import sys
+import traceback
+from typing import Any, Protocol
+
+from gnomon.sdk.runtime.channel import ChannelClosedError, TaskChannel
+from gnomon.service import clock
+from gnomon.service.masking import masker
+from gnomon.wire import execution as wire
+from gnomon.worker import linux, logs
+from gnomon.worker.pieces import decode_run_name
+
+_RESET = (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP)
+
+
+class UserCode(Protocol):
+    """The functions of `gnomon.worker.usercode`."""
+
+    def preload(self) -> None: ...
+    def load_file(self, file: wire.FileRef) -> Any: ...
+    def run_try(self, workload: wire.Workload, dag: Any, channel: TaskChannel) -> None: ...
+    def run_callback(self, workload: wire.CallbackWorkload, dags: dict[str, Any], channel: TaskChannel) -> None: ...
+
+
+def begin(parent: int, raw_output: int, learnt: socket.socket) -> None:
+    """Turn a fresh fork into a process of its own: session, signals, output.
+
+    Args:
+        parent: the template, with which it dies.
+        raw_output: the pipe for descriptors 1 and 2.
+        learnt: where to send secrets that raw output must not show.
+    """
+    os.setsid()
+    linux.die_with_parent(parent)
+    for number in _RESET:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.dup2(raw_output, 1)
+    os.dup2(raw_output, 2)
+    os.close(raw_output)
+    _reseed()
+    gc.enable()
+
+    def tell(secret: str) -> None:
+        learnt.send(secret.encode("utf-8", "surrogatepass"))
+
+    masker.on_learn = tell
+
+
+def run(launch: wire.Launch, dags: dict[str, Any], usercode: UserCode, channel: TaskChannel) -> None:
+    """Run one workload with its log open; what the pipeline itself lets through is logged and raised.
+
+    Raises:
+        BaseException: the runner failed in a way it did not report.
+    """
+    logs.open_log(launch.log_path)
+    try:
+        workload = launch.workload
+        if type(workload) is wire.Workload:
+            _run_try(workload, dags, usercode, channel)
+        else:
+            usercode.run_callback(workload, dags, channel)
+    except (SystemExit, ChannelClosedError):
+        raise
+    except BaseException:
+        # The runner reports whatever user code does; this is a fault of the pipeline, and the log must show it.
+        sys.stderr.write(traceback.format_exc())
+        raise
+    finally:
+        logs.close_log()
+
+
+def _run_try(workload: wire.Workload, dags: dict[str, Any], usercode: UserCode, channel: TaskChannel) -> None:
+    dag_id = decode_run_name(workload.run).dag_id
+    dag = dags.get(dag_id)
+    if dag is not None:
+        usercode.run_try(workload, dag, channel)
+        return
+    present = ", ".join(sorted(dags)) or "none"
+    error = f"DAG {dag_id!r} is not in {workload.file.relative_path} any more; the file has {present}"
+    sys.stderr.write(error + "\n")
+    if channel.proceed().ok:
+        channel.finish(wire.Outcome(key=workload.key, state="failed", end_date=clock.now_us(), error=error))
+
+
+def _reseed() -> None:
+    # `random` itself is reseeded by Python after each fork; two tasks must not draw the same from numpy either.
+    random.seed()
+    if (numpy_random := sys.modules.get("numpy.random")) is not None:
+        numpy_random.seed()
