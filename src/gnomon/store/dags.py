@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import Connection, delete, exists, select, update
 
 from gnomon.model.states import TaskInstanceState
 from gnomon.store import parses, tables
@@ -185,8 +185,7 @@ class Dags:
             query = update(_dag).where(_dag.c.dag_id.in_(dag_ids), _dag.c.is_paused.is_not(is_paused))
             changed = list(conn.execute(query.values(is_paused=is_paused).returning(_dag.c.dag_id)).scalars())
             if must_exist is not None and not changed:
-                if conn.execute(select(_dag.c.dag_id).where(_dag.c.dag_id == must_exist)).first() is None:
-                    raise DagNotFound(must_exist)
+                _must_exist(conn, must_exist)
             for dag_id in changed:
                 notify_in(conn, "dag", dag_id)
         return changed
@@ -218,8 +217,7 @@ class Dags:
         """
         table = tables.dag_favorite
         with self._db.write() as conn:
-            if conn.execute(select(_dag.c.dag_id).where(_dag.c.dag_id == dag_id)).first() is None:
-                raise DagNotFound(dag_id)
+            _must_exist(conn, dag_id)
             if favorite:
                 conn.execute(self._db.insert(table).values(user_id=user_id, dag_id=dag_id).on_conflict_do_nothing())
             else:
@@ -252,6 +250,11 @@ class Dags:
             parses.rivals_of(conn, [dag_id])
             notify_in(conn, "dag", dag_id)
         return runs
+
+
+def _must_exist(conn: Connection, dag_id: str) -> None:
+    if conn.execute(select(_dag.c.dag_id).where(_dag.c.dag_id == dag_id)).first() is None:
+        raise DagNotFound(dag_id)
 
 
 def _micros(moment: datetime | None) -> int | None:

@@ -19,6 +19,7 @@ import msgspec
 from sqlalchemy import Connection, CursorResult, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
 
@@ -88,13 +89,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection for single statements; each sees what is committed at that moment."""
-        with self._reader.connect() as conn:
+        with self._translated(), self._reader.connect() as conn:
             yield conn
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Yield a connection whose statements all see the database as it was at one moment."""
-        with self._snapshots.connect() as conn:
+        with self._translated(), self._snapshots.connect() as conn:
             yield conn
 
     @contextmanager
@@ -110,7 +111,7 @@ class Database:
             raise StoreError("a write inside a write: pass the connection of the outer one on")
         self._writing.active = True
         try:
-            with self._writer.connect() as conn:
+            with self._translated(), self._writer.connect() as conn:
                 notices: dict[tuple[str, str], None] = {}
                 conn.info[NOTICES] = notices
                 with conn.begin():
@@ -120,8 +121,6 @@ class Database:
             if notices and self.is_sqlite and self.notifier is not None:
                 for topic, payload in notices:
                     self.notifier.notify(topic, payload)
-        except PoolTimeout:
-            raise Unavailable(f"no connection to {shown(self.url)} became free in time") from None
         finally:
             self._writing.active = False
 
@@ -139,19 +138,36 @@ class Database:
         pools = {id(engine.pool): engine.pool for engine in (self.engine, self._writer)}
         return sum(pool.checkedout() for pool in pools.values() if hasattr(pool, "checkedout"))
 
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Hot verbs use the driver's cursors, so its errors come here unseen by SQLAlchemy."""
+        try:
+            yield
+        except PoolTimeout:
+            raise Unavailable(f"no connection to {shown(self.url)} became free in time") from None
+        except (StoreError, DBAPIError):
+            raise
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] in ("sqlite3", "psycopg"):
+                _explain(error, self.url)
+            raise
+
     def _explain(self, context: ExceptionContext) -> None:
-        """Turn a driver's error into one of ours, if it is about the database and not about the data."""
-        original = context.original_exception
-        message = " ".join(str(original).split())
-        where = shown(self.url)
-        if isinstance(original, sqlite3.Error):
-            _explain_sqlite(message, where)
-            return
-        state = getattr(original, "sqlstate", None)
-        if state == "42P01":
-            raise SchemaMissing(f"the database {where} has no Gnomon tables; run `gnomon db migrate`")
-        if context.is_disconnect or type(original).__name__ in ("OperationalError", "ConnectionTimeout"):
-            raise Unavailable(f"the database {where} cannot be used: {message}")
+        _explain(context.original_exception, self.url)
+
+
+def _explain(error: BaseException, url: URL) -> None:
+    """Raise one of ours in place of a driver's error, if it is about the database and not about the data."""
+    message = " ".join(str(error).split())
+    where = shown(url)
+    if isinstance(error, sqlite3.Error):
+        _explain_sqlite(message, where)
+        return
+    if getattr(error, "sqlstate", None) == "42P01":
+        raise SchemaMissing(f"the database {where} has no Gnomon tables; run `gnomon db migrate`") from error
+    # OperationalError: away, shutting down, full, too many clients, deadlock. Nothing of it is the caller's fault.
+    if any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
+        raise Unavailable(f"the database {where} cannot be used: {message}") from error
 
 
 def _explain_sqlite(message: str, where: str) -> None:

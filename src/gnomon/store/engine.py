@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from gnomon.store import schema
 from gnomon.store.connections import Connections
@@ -18,7 +18,6 @@ from gnomon.store.leader import Leader
 from gnomon.store.notifier import open_notifier
 from gnomon.store.pools import Pools
 from gnomon.store.runs import Runs
-from gnomon.store.scheduling import Scheduling
 from gnomon.store.task_instances import TaskInstances
 from gnomon.store.triggers import Triggers
 from gnomon.store.url import normalize
@@ -47,7 +46,13 @@ class Store:
         self.triggers = Triggers(database, cipher)
         self.jobs = Jobs(database)
         self.events = Events(database)
-        self.scheduling = Scheduling(database)
+
+    @cached_property
+    def scheduling(self) -> Scheduling:
+        """The hot verbs of the scheduler; nobody else pays for preparing their statements."""
+        from gnomon.store.scheduling import Scheduling
+
+        return Scheduling(self.database)
 
     def rotate_fernet_key(self) -> int:
         """Encrypt every secret with the first key of [core] fernet_key; return how many rows were written.
@@ -63,7 +68,7 @@ class Store:
         self.notifier.close()
         self.database.close()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -55,14 +55,14 @@ class Jobs:
         with self._db.write() as conn:
             return int(conn.execute(_t.insert().values(**row).returning(_t.c.id)).scalar_one())
 
-    def heartbeat(self, id: int, now: datetime) -> bool:
+    def heartbeat(self, job_id: int, now: datetime) -> bool:
         """Note that a process lives; False if it was ended by somebody else."""
         with self._db.write() as conn:
-            return _BEAT.run(conn, id=id, now=to_micros(now)).rowcount > 0
+            return _BEAT.run(conn, id=job_id, now=to_micros(now)).rowcount > 0
 
-    def end(self, id: int, now: datetime, state: str = "success") -> None:
+    def end(self, job_id: int, now: datetime, state: str = "success") -> None:
         """Note that a process has ended: `success`, or `failed`."""
-        query = update(_t).where(_t.c.id == id, _t.c.state == "running").values(state=state, end_date=now)
+        query = update(_t).where(_t.c.id == job_id, _t.c.state == "running").values(state=state, end_date=now)
         with self._db.write() as conn:
             conn.execute(query)
 

@@ -122,9 +122,9 @@ class Runs:
 
     # ------------------------------------------------------------------------------------------- reading
 
-    def get(self, id: int) -> Run | None:
+    def get(self, dag_run_id: int) -> Run | None:
         """Return a run by its number."""
-        return self._first(select(*RUN).where(_run.c.id == id))
+        return self._first(select(*RUN).where(_run.c.id == dag_run_id))
 
     def by_run_id(self, dag_id: str, run_id: str) -> Run | None:
         """Return a run by its run id."""

@@ -83,10 +83,10 @@ class TaskInstances:
         found = self.select(Selection(dag_id=dag_id, run_ids=[run_id], task_ids=[(task_id, map_index)]))
         return found[0] if found else None
 
-    def by_id(self, id: int) -> TaskInstance | None:
+    def by_id(self, ti_id: int) -> TaskInstance | None:
         """Return a task instance by its number."""
         with self._db.read() as conn:
-            row = conn.execute(select(*TASK_INSTANCE).where(_ti.c.id == id)).first()
+            row = conn.execute(select(*TASK_INSTANCE).where(_ti.c.id == ti_id)).first()
         return None if row is None else TaskInstance(*row)
 
     def select(self, selection: Selection) -> list[TaskInstance]:
@@ -164,11 +164,11 @@ class TaskInstances:
         with self._db.read() as conn:
             return int(conn.execute(query.with_only_columns(func.count())).scalar_one())
 
-    def rendered_fields(self, id: int) -> bytes | None:
+    def rendered_fields(self, ti_id: int) -> bytes | None:
         """Return the rendered template fields of a task instance as JSON; None if it never ran."""
         table = tables.rendered_fields
         with self._db.read() as conn:
-            text = conn.execute(select(table.c.fields).where(table.c.ti_id == id)).scalar()
+            text = conn.execute(select(table.c.fields).where(table.c.ti_id == ti_id)).scalar()
         return None if text is None else text.encode()
 
     def _matching(
@@ -283,7 +283,7 @@ class TaskInstances:
             if not conn.execute(update(_ti).where(_ti.c.id.in_(ids)).values(note=note, updated_at=now)).rowcount:
                 raise TaskInstanceNotFound(f"task instance {task_id!r} [{map_index}] of run {run_id!r} was not found")
 
-    def put_rendered_fields(self, id: int, fields: bytes, now: datetime, map_index_label: str | None = None) -> None:
+    def put_rendered_fields(self, ti_id: int, fields: bytes, now: datetime, map_index_label: str | None = None) -> None:
         """Keep the rendered template fields of a task instance, and the label of its map index.
 
         Raises:
@@ -295,9 +295,9 @@ class TaskInstances:
             changes: dict[str, Any] = {"updated_at": now}
             if map_index_label is not None:
                 changes["rendered_map_index"] = map_index_label[:250]
-            if not conn.execute(update(_ti).where(_ti.c.id == id).values(**changes)).rowcount:
-                raise TaskInstanceNotFound(f"task instance {id} was not found")
-            statement = self._db.insert(table).values(ti_id=id, fields=text)
+            if not conn.execute(update(_ti).where(_ti.c.id == ti_id).values(**changes)).rowcount:
+                raise TaskInstanceNotFound(f"task instance {ti_id} was not found")
+            statement = self._db.insert(table).values(ti_id=ti_id, fields=text)
             conn.execute(statement.on_conflict_do_update(index_elements=[table.c.ti_id], set_={"fields": text}))
 
     def delete(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> None:

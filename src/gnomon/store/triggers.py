@@ -11,9 +11,12 @@ from sqlalchemy import Connection, delete, or_, select, update
 from gnomon.store import tables
 from gnomon.store.crypto import Cipher
 from gnomon.store.database import Database
+from gnomon.store.errors import SecretError
 from gnomon.store.notifier import notify_in
 
 _t = tables.trigger
+_i = tables.task_instance
+_r = tables.dag_run
 _e = tables.trigger_event
 
 
@@ -27,6 +30,10 @@ class Trigger(msgspec.Struct, frozen=True):
     seq: int | None
     queue: str | None
     created_at: datetime
+    #: the task instance that waits: dag_id, run_id, task_id, map_index, try_number; None if there is none
+    owner: tuple[str, str, str, int, int] | None = None
+    #: why the arguments cannot be read, in place of them
+    unreadable: str | None = None
 
 
 class Triggers:
@@ -102,24 +109,38 @@ class Triggers:
                     update(_t).where(_t.c.triggerer == triggerer).values(triggerer=None).returning(_t.c.id)
                 ).scalars()
             )
-            for id in released:
-                notify_in(conn, "trigger", id)
+            for trigger_id in released:
+                notify_in(conn, "trigger", trigger_id)
         return len(released)
 
     def rotate_in(self, conn: Connection) -> int:
         """Encrypt the arguments of every trigger with the first Fernet key, in the caller's transaction."""
         rows = conn.execute(select(_t.c.id, _t.c.kwargs)).all()
-        for id, kwargs in rows:
-            token = self._cipher.encrypt(kwargs) if _is_plain(kwargs) else self._cipher.rotate(kwargs, f"trigger {id}")
-            conn.execute(update(_t).where(_t.c.id == id).values(kwargs=token))
+        for trigger_id, kwargs in rows:
+            token = (
+                self._cipher.encrypt(kwargs)
+                if _is_plain(kwargs)
+                else self._cipher.rotate(kwargs, f"trigger {trigger_id}")
+            )
+            conn.execute(update(_t).where(_t.c.id == trigger_id).values(kwargs=token))
         return len(rows)
 
     def _open(self, conn: Connection, ids: Sequence[int]) -> list[Trigger]:
         columns = [_t.c.id, _t.c.classpath, _t.c.kwargs, _t.c.ti_id, _t.c.seq, _t.c.queue, _t.c.created_at]
+        of_run = [_r.c.dag_id, _r.c.run_id]
+        of_task = [_i.c.task_id, _i.c.map_index, _i.c.try_number]
+        waiting = _t.outerjoin(_i, _i.c.id == _t.c.ti_id).outerjoin(_r, _r.c.id == _i.c.dag_run_id)
+        query = select(*columns, *of_run, *of_task).select_from(waiting).where(_t.c.id.in_(ids)).order_by(_t.c.id)
         found = []
-        for row in conn.execute(select(*columns).where(_t.c.id.in_(ids)).order_by(_t.c.id)):
-            text = row.kwargs if _is_plain(row.kwargs) else self._cipher.decrypt(row.kwargs, f"trigger {row.id}")
-            found.append(Trigger(row.id, row.classpath, text.encode(), *row[3:]))
+        for row in conn.execute(query):
+            owner = None if row.task_id is None or row.run_id is None else tuple(row[7:12])
+            text, unreadable = row.kwargs, None
+            if not _is_plain(text):
+                try:
+                    text = self._cipher.decrypt(text, f"trigger {row.id}")
+                except SecretError as error:  # one row of a lost key must not keep the others from being claimed
+                    text, unreadable = "{}", str(error)
+            found.append(Trigger(row.id, row.classpath, text.encode(), *row[3:7], owner=owner, unreadable=unreadable))
         return found
 
 
