@@ -129,7 +129,7 @@ class EventLoop:
                 end.close()
 
     def _wait(self) -> float:
-        if self._soon:
+        if self._soon or self._unsent:
             return 0.0
         while self._timers and self._timers[0][2].call is None:
             heapq.heappop(self._timers)
