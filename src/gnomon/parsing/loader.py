@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.machinery
 import os
 import re
 import sys
-import time
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from gnomon.parsing import failures, project
+from gnomon.parsing.discovery import may_define_dags
+from gnomon.service import clock
 
 if TYPE_CHECKING:
     from gnomon.sdk.dag import DAG
 
-_AUTHOR_WARNINGS = re.compile(r"Deprecat|RemovedInAirflow|AirflowProvider")
+#: Warnings about the author's own lines, by the names of their categories.
+_FOR_THE_AUTHOR = re.compile(r"Deprecat|RemovedInAirflow|AirflowProvider")
 
 
 @dataclass
@@ -29,7 +32,7 @@ class LoadedFile:
     """What importing a DAG file gave: its DAGs, or why not."""
 
     dags: dict[str, DAG] = field(default_factory=dict)
-    #: a text for the user; DAGs that were complete before the failure are not kept
+    #: a text for the user
     error: str | None = None
     #: (category, "file:line: message")
     warnings: list[tuple[str, str]] = field(default_factory=list)
@@ -40,7 +43,7 @@ class LoadedFile:
     seconds: float = 0.0
 
 
-class DuplicateDagId(Exception):
+class DuplicateDagIdError(Exception):
     """Two different DAGs of a file have the same id."""
 
 
@@ -52,7 +55,7 @@ def load_file(path: str, *, bundle_root: str, relative_path: str) -> LoadedFile:
         bundle_root: the folder its imports are resolved from.
         relative_path: its name in the bundle, kept in each DAG's relative_fileloc.
     """
-    began = time.monotonic()
+    began = clock.monotonic()
     owned = project.roots(bundle_root)
     project.prepare_sys_path(bundle_root, owned)
     loaded = LoadedFile()
@@ -61,16 +64,18 @@ def load_file(path: str, *, bundle_root: str, relative_path: str) -> LoadedFile:
     def is_users(name: str) -> bool:
         return name == path or name.startswith(path + os.sep) or project.owns(os.path.realpath(name), owned)
 
-    with project.touched(owned) as files, _author_warnings(loaded, is_users):
+    with project.touched(owned) as found, _warnings_for_the_author(loaded, is_users):
         try:
             loaded.dags = _collect(path, relative_path)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit too: a DAG file must not end the process that reads it
             loaded.error = failures.describe(error, is_users)
+    # what a file that failed has looked for in vain may be there the next time
+    files = found.files | found.searched if loaded.error else found.files
     loaded.modules = sorted(project.relative_to(bundle_root, name) for name in files if name != real)
     loaded.source_hash = project.source_hash(path, bundle_root, loaded.modules)
-    loaded.seconds = time.monotonic() - began
+    loaded.seconds = clock.monotonic() - began
     return loaded
 
 
@@ -82,50 +87,71 @@ def unique_module_name(path: str) -> str:
 
 
 def _collect(path: str, relative_path: str) -> dict[str, DAG]:
-    from gnomon.sdk import dag as authoring
+    """Import the file and return its DAGs by id.
 
-    with authoring.collecting() as registered:
-        modules = list(_import_zip(path) if zipfile.is_zipfile(path) else [_import_plain(path)])
-        found: dict[int, tuple[DAG, ModuleType]] = {}
-        for module in modules:
-            for value in list(vars(module).values()):
-                if isinstance(value, authoring.DAG):
-                    found.setdefault(id(value), (value, module))
-        for dag in registered:
-            found.setdefault(id(dag), (dag, modules[-1]))
+    Raises:
+        DuplicateDagIdError: two of them have one id.
+    """
     dags: dict[str, DAG] = {}
-    for dag, module in found.values():
-        if dag.dag_id in dags:
-            raise DuplicateDagId(f"two DAGs in {relative_path} have the dag_id {dag.dag_id!r}")
+    for dag, module in _defined_by(_import_zip(path) if _is_zip(path) else [lambda: _import_plain(path)]):
+        if dags.setdefault(dag.dag_id, dag) is not dag:
+            raise DuplicateDagIdError(f"two DAGs in {relative_path} have the dag_id {dag.dag_id!r}")
         inner = getattr(module, "__file__", None) or path
         dag.fileloc = inner if inner.startswith(path) else path
         dag.relative_fileloc = relative_path + dag.fileloc[len(path) :]
-        dag.validate()
-        dags[dag.dag_id] = dag
+        dag.check_cycle()
     return dags
 
 
+def _defined_by(imports: Iterable[Callable[[], ModuleType]]) -> Iterator[tuple[DAG, ModuleType]]:
+    """Yield the DAGs in the modules' globals, and those that register themselves, each once."""
+    from gnomon.sdk.authoring import DagContext
+    from gnomon.sdk.dag import DAG
+
+    found: dict[int, tuple[DAG, ModuleType]] = {}
+    for import_module in imports:
+        DagContext.autoregistered_dags.clear()
+        try:
+            module = import_module()
+            registered = [dag for dag, _ in DagContext.autoregistered_dags]
+        finally:
+            DagContext.current_autoregister_module_name = None
+            DagContext.autoregistered_dags.clear()
+        for value in [*vars(module).values(), *sorted(registered, key=lambda dag: dag.dag_id)]:
+            if isinstance(value, DAG):
+                found.setdefault(id(value), (value, module))
+    return iter(found.values())
+
+
 def _import_plain(path: str) -> ModuleType:
+    from gnomon.sdk.authoring import DagContext
+
     name = unique_module_name(path)
     with open(path, "rb") as file:
         source = file.read()
+    spec = importlib.machinery.ModuleSpec(name, None, origin=path)
+    spec.has_location = True
     module = ModuleType(name)
     module.__file__ = path
-    module.__spec__ = importlib.util.spec_from_file_location(name, path)
-    module.__loader__ = module.__spec__.loader if module.__spec__ else None
+    module.__spec__ = spec
     sys.modules[name] = module
-    code = compile(source, path, "exec", dont_inherit=True)
-    exec(code, module.__dict__)
+    DagContext.current_autoregister_module_name = name
+    # Compiled here and not by an import: a .pyc could be that of another save in the same second.
+    exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the purpose of this module
     return module
 
 
-def _import_zip(path: str) -> Iterator[ModuleType]:
-    """Import the top-level modules of an archive that may have DAGs."""
-    from gnomon.parsing.bundles import may_define_dags
+def _is_zip(path: str) -> bool:
+    return not path.endswith(".py") and zipfile.is_zipfile(path)
+
+
+def _import_zip(path: str) -> Iterator[Callable[[], ModuleType]]:
+    """Yield an import of each top-level module of an archive that may have DAGs."""
+    from gnomon.sdk.authoring import DagContext
 
     with zipfile.ZipFile(path) as archive:
         names = [
-            name
+            name.removesuffix(".py")
             for name in archive.namelist()
             if "/" not in name and name.endswith(".py") and name != "__init__.py" and may_define_dags(archive.read(name))
         ]
@@ -133,21 +159,25 @@ def _import_zip(path: str) -> Iterator[ModuleType]:
         sys.path.remove(path)
     sys.path.insert(0, path)
     sys.path_importer_cache.pop(path, None)
-    importlib.invalidate_caches()
     for name in names:
-        sys.modules.pop(name[:-3], None)
-        yield importlib.import_module(name[:-3])
+
+        def import_module(name: str = name) -> ModuleType:
+            sys.modules.pop(name, None)
+            DagContext.current_autoregister_module_name = name
+            return importlib.import_module(name)
+
+        yield import_module
 
 
 @contextmanager
-def _author_warnings(loaded: LoadedFile, is_users: object) -> Iterator[None]:
-    """Keep the warnings that the author of the file can act on."""
+def _warnings_for_the_author(loaded: LoadedFile, is_users: Callable[[str], bool]) -> Iterator[None]:
+    """Keep the deprecation warnings that the author of the file can act on."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         yield
     seen: dict[tuple[str, str], None] = {}
     for warning in caught:
         category = warning.category.__name__
-        if _AUTHOR_WARNINGS.search(category) and callable(is_users) and is_users(warning.filename):
+        if _FOR_THE_AUTHOR.search(category) and is_users(warning.filename):
             seen[category, f"{warning.filename}:{warning.lineno}: {warning.message}"] = None
     loaded.warnings = list(seen)

@@ -1,6 +1,6 @@
 """What belongs to the user's project: where its modules live, which of them an import touched, and what they hash to.
 
-Loaded by the parser's and the template's processes, so it imports the standard library only.
+Loaded by the parser's and the templates' processes, so it imports the standard library only.
 """
 
 from __future__ import annotations
@@ -9,19 +9,24 @@ import hashlib
 import os
 import sys
 import sysconfig
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from types import CodeType
 
+from gnomon.service import clock
+
+#: Among the modules of a file: it looked at something that no file watcher sees (a database, a variable, a program).
+OUTSIDE = "<outside>"
 #: A .pyc knows its source by whole seconds and size; within this time of a save it cannot be told from an older one.
 _RACY_SECONDS = 2.0
+_NOT_SOURCES = (".pyc", ".pyo")
 
-_INSTALLED = tuple(
-    {os.path.realpath(path) + os.sep for name, path in sysconfig.get_paths().items() if name != "data"}
-    | {os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))) + os.sep + "gnomon" + os.sep}
-    | {os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))) + os.sep + "airflow" + os.sep}
+_HERE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))) + os.sep
+_INSTALLED = (
+    *{os.path.realpath(path) + os.sep for name, path in sysconfig.get_paths().items() if name != "data"},
+    _HERE + "gnomon" + os.sep,
+    _HERE + "airflow" + os.sep,
 )
 
 
@@ -47,7 +52,7 @@ class _ProjectLoader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         path = self.get_filename(fullname)
-        if time.time() - os.stat(path).st_mtime < _RACY_SECONDS:
+        if clock.now_us() / 1e6 - os.stat(path).st_mtime < _RACY_SECONDS:
             return self.source_to_code(self.get_data(path), path)
         return super().get_code(fullname)
 
@@ -77,93 +82,126 @@ def prepare_sys_path(bundle_root: str, project: tuple[str, ...]) -> None:
             del sys.path_importer_cache[path]
 
 
+# -------------------------------------------------------------------------------------- what an import touches
+
+
+class Touched:
+    """The project files that a DAG file depends on; a folder ends in a slash."""
+
+    def __init__(self, project: tuple[str, ...]) -> None:
+        self.project = project
+        #: imported, or read
+        self.files: set[str] = set()
+        #: folders in which modules were looked for: what is not there may come
+        self.searched: set[str] = set()
+
+
 @contextmanager
-def touched(project: tuple[str, ...]) -> Iterator[set[str]]:
-    """Collect the project files that are imported, or opened for reading where reads are watched, in the block.
+def touched(project: tuple[str, ...]) -> Iterator[Touched]:
+    """Collect what is imported, and where reads are watched also what is read, in the block.
 
     Modules of the project that an earlier file in this process has imported are forgotten first, so that each DAG
     file sees them as a process of its own would, and all that it needs is seen.
     """
     forget(project)
-    files: set[str] = set()
-    _reads.append((project, files))
+    found = Touched(project)
+    _watching.append(found)
     try:
-        yield files
+        yield found
     finally:
-        _reads.pop()
-        files.update(_module_files(project))
+        _watching.pop()
+        found.files.update(path for _, path in _modules_of(project))
 
 
 def forget(project: tuple[str, ...]) -> None:
     """Remove the project's modules from `sys.modules`."""
-    for name, module in list(sys.modules.items()):
-        path = getattr(module, "__file__", None)
-        if path and name != "__main__" and owns(os.path.realpath(path), project):
-            del sys.modules[name]
+    for name, _ in list(_modules_of(project)):
+        del sys.modules[name]
 
 
-def _module_files(project: tuple[str, ...]) -> Iterator[str]:
+def _modules_of(project: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
         if isinstance(path, str) and path.startswith(os.sep) and name != "__main__":
-            path = os.path.realpath(path)
-            if owns(path, project):
-                yield path
+            # Most modules are the libraries', which a look at the text tells; realpath costs a call per path part.
+            if path.startswith(_INSTALLED):
+                continue
+            real = os.path.realpath(path)
+            if owns(real, project):
+                yield name, real
 
 
 #: where reads are collected at the moment, innermost last
-_reads: list[tuple[tuple[str, ...], set[str]]] = []
-#: set when the file that is loaded looks at something that no file watcher sees
-_looked_outside = [False]
-_OUTSIDE = frozenset({"socket.connect", "subprocess.Popen", "os.system", "os.posix_spawn", "sqlite3.connect"})
+_watching: list[Touched] = []
+_LISTING = frozenset({"os.listdir", "os.scandir"})
+_REACHING_OUT = frozenset({"socket.connect", "subprocess.Popen", "os.system", "os.posix_spawn", "sqlite3.connect"})
+_FORKING = frozenset({"os.fork", "os.forkpty"})
 
 
-def watch_reads() -> None:
-    """Note, from now on in this process, the data files, folders and outside sources that a DAG file reads.
+class ForkRefusedError(Exception):
+    """A DAG file tried to fork the process that parses it."""
+
+
+def guard() -> None:
+    """From now on in this process, note what a DAG file reads besides modules, and do not let it fork.
 
     An audit hook cannot be taken away again: only for processes that do nothing but parse.
     """
 
     def hook(event: str, args: tuple[object, ...]) -> None:
-        if not _reads:
+        if not _watching:
             return
-        if event == "open" or event == "os.listdir" or event == "os.scandir":
-            path = args[0]
-            mode = args[1] if event == "open" else None
-            if isinstance(path, os.PathLike):
-                path = os.fspath(path)
-            if not isinstance(path, str) or (isinstance(mode, str) and mode[:1] in "wax"):
-                return
-            project, files = _reads[-1]
-            path = os.path.realpath(path)
-            if owns(path, project) and not path.endswith(".pyc") and "__pycache__" not in path:
-                files.add(path + os.sep if event != "open" else path)
-        elif event in _OUTSIDE:
-            _looked_outside[0] = True
+        if event == "open":
+            if not _writes(args[1]):
+                _note(_watching[-1].files, args[0], "")
+        elif event in _LISTING:
+            importing = sys._getframe(1).f_code.co_filename == "<frozen importlib._bootstrap_external>"
+            found = _watching[-1]
+            _note(found.searched if importing else found.files, args[0], os.sep)
+        elif event in _REACHING_OUT:
+            note_outside()
+        elif event in _FORKING:
+            raise ForkRefusedError("a DAG file must not fork while it is parsed; do that inside a task")
 
     sys.addaudithook(hook)
 
 
-def looked_outside(reset: bool = False) -> bool:
-    """Return whether a network connection, a database or a subprocess was used since the last reset."""
-    seen = _looked_outside[0]
-    if reset:
-        _looked_outside[0] = False
-    return seen
+def note_outside() -> None:
+    """Note that the DAG file which is being loaded depends on something outside of the project's files."""
+    if _watching:
+        _watching[-1].files.add(OUTSIDE)
+
+
+def _writes(mode: object) -> bool:
+    return isinstance(mode, str) and mode[:1] in ("w", "a", "x")
+
+
+def _note(found: set[str], path: object, suffix: str) -> None:
+    if isinstance(path, os.PathLike):
+        path = os.fspath(path)
+    if not isinstance(path, str) or path.endswith(_NOT_SOURCES) or path.startswith(_INSTALLED):
+        return
+    path = os.path.realpath(path)
+    if owns(path + suffix, _watching[-1].project):
+        found.add(path + suffix)
+
+
+# ------------------------------------------------------------------------------------------------------- hashes
 
 
 def relative_to(root: str, path: str) -> str:
-    """Return `path` relative to the bundle's root if it is below it, else absolute."""
+    """Return `path` relative to the bundle's root if it is below it, else as it is."""
     base = os.path.realpath(root) + os.sep
-    return path[len(base) :] if path.startswith(base) else path
+    return path[len(base) :] if path.startswith(base) and path != base else path
 
 
 def source_hash(path: str, bundle_root: str, modules: Iterable[str]) -> str:
     """Return the hash of a DAG file and of the project files it depends on; a missing one counts as such."""
-    digest = hashlib.sha256()
-    for name in ("", *sorted(modules)):
+    digest = hashlib.sha256(_content(path))
+    for name in sorted(modules):
         digest.update(name.encode(errors="surrogateescape") + b"\0")
-        digest.update(_content(path if not name else os.path.join(bundle_root, name)))
+        if name != OUTSIDE:
+            digest.update(_content(os.path.join(bundle_root, name)))
     return digest.hexdigest()
 
 

@@ -1,0 +1,219 @@
+"""The process that imports DAG files: forked from the parser, for as many files as it survives.
+
+It talks to the parser over one socket: takes ParseFile, gives ParsedFile, and asks for variables and connections in
+between. What a file prints goes into a log of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from types import FrameType
+from typing import Any, NoReturn
+
+import msgspec
+
+from gnomon.model.schedule import schedule_of
+from gnomon.model.timetables import TimetableError
+from gnomon.parsing import loader, project
+from gnomon.sdk.runtime.channel import ChannelClosedError, set_channel
+from gnomon.wire import dag as wire_dag
+from gnomon.wire import execution as wire
+from gnomon.wire import framing
+
+_PR_SET_PDEATHSIG = 1
+_decode = wire.decoder(wire.ToParser).decode
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a DAG file may use."""
+
+    #: seconds of [core] dagbag_import_timeout; 0 for none
+    import_timeout: float
+    #: bytes of memory that a process may have for its data; 0 for any
+    memory: int
+    #: where what files print is kept
+    log_folder: str
+    #: compatibility profile
+    profile: int
+
+
+class ImportTimedOutError(BaseException):
+    """A DAG file took longer than [core] dagbag_import_timeout; not an Exception, so that few catch it."""
+
+
+class ParserChannel:
+    """The channel of user code while it is parsed."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._lock = threading.Lock()
+
+    def ask(self, request: wire.Request) -> wire.Reply:
+        project.note_outside()
+        with self._lock:
+            self.send(wire.Ask(body=request))
+            payload = framing.read_frame(self._sock)
+        if payload is None:
+            raise ChannelClosedError("the parser has closed the connection")
+        reply: wire.Reply = _decode(payload)
+        return reply
+
+    def tell(self, request: wire.Request) -> None:
+        with self._lock:
+            self.send(wire.Tell(body=request))
+
+    def send(self, message: wire.ParsedFile | wire.Ask | wire.Tell) -> None:
+        """Send a message as it is."""
+        self._sock.sendall(framing.pack(wire.encode(message)))
+
+
+def run(sock: socket.socket, limits: Limits, parser: int) -> NoReturn:
+    """Parse files until the parser closes the connection. Never returns.
+
+    Args:
+        parser: its process id, whose end is this one's.
+    """
+    status = 1
+    try:
+        _begin(limits, parser)
+        channel = ParserChannel(sock)
+        set_channel(channel)
+        me = os.getpid()
+        while (payload := framing.read_frame(sock)) is not None:
+            parsed = parse(_decode(payload), limits)
+            if os.getpid() != me:
+                break  # the file forked past the guard, and this is the copy
+            channel.send(parsed)
+        status = 0
+    except (BrokenPipeError, ConnectionResetError):
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _begin(limits: Limits, parser: int) -> None:
+    os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parser:
+        os._exit(1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, _time_is_up)
+    signal.set_wakeup_fd(-1)
+    if limits.memory:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (limits.memory, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    project.guard()
+
+
+def _time_is_up(number: int, frame: FrameType | None) -> None:
+    raise ImportTimedOutError("the file took too long")
+
+
+def parse(request: wire.ParseFile, limits: Limits) -> wire.ParsedFile:
+    """Import one file, as its limits allow, and return what is in it."""
+    log = _Log(os.path.join(limits.log_folder, request.bundle, request.relative_path + ".log"))
+    environment, folder, path = dict(os.environ), os.getcwd(), list(sys.path)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, limits.import_timeout)
+        loaded = loader.load_file(
+            request.path, bundle_root=request.bundle_root, relative_path=request.relative_path
+        )
+        dags, problems = _serialize(loaded.dags, limits.profile)
+    except ImportTimedOutError:  # outside of the import itself
+        loaded, dags, problems = loader.LoadedFile(), [], ["ImportTimedOutError: the file took too long"]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        log.close()
+        _restore(environment, folder, path)
+    error = "\n\n".join(filter(None, [loaded.error, *problems])) or None
+    return wire.ParsedFile(
+        relative_path=request.relative_path,
+        dags=dags,
+        error=_explained(error, limits),
+        warnings=loaded.warnings,
+        modules=loaded.modules,
+        source_hash=loaded.source_hash or project.source_hash(request.path, request.bundle_root, ()),
+        seconds=loaded.seconds,
+    )
+
+
+def _serialize(dags: dict[str, Any], profile: int) -> tuple[list[wire.Json], list[str]]:
+    """Return the DAGs as data, and a sentence for each that cannot be."""
+    from gnomon.sdk.serialization import serialize_dag
+
+    encoded: list[wire.Json] = []
+    problems: list[str] = []
+    for dag_id, dag in dags.items():
+        try:
+            serialized = serialize_dag(dag)
+            schedule_of(serialized, 2 if profile == 2 else 3)
+            encoded.append(wire_dag.encode(serialized))
+        except TimetableError as error:
+            problems.append(f"{dag.fileloc}: the schedule of DAG {dag_id!r} cannot be used: {error}")
+        except Exception as error:
+            problems.append(f"{dag.fileloc}: DAG {dag_id!r} cannot be serialized: {type(error).__name__}: {error}")
+    return encoded, problems
+
+
+def _explained(error: str | None, limits: Limits) -> str | None:
+    if error is None:
+        return None
+    if "ImportTimedOutError" in error:
+        return f"{error}\n\nIt was stopped after {limits.import_timeout:g} s, the limit of [core] dagbag_import_timeout."
+    if "MemoryError" in error and limits.memory:
+        limit = limits.memory >> 20
+        return f"{error}\n\nIt may have {limit} MiB of memory, the limit of [dag_processor] parsing_memory_limit."
+    return error
+
+
+def _restore(environment: dict[str, str], folder: str, path: list[str]) -> None:
+    """Undo what a file did to what the next one in this process sees."""
+    if dict(os.environ) != environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    sys.path[:] = path
+    try:
+        os.chdir(folder)
+    except OSError:
+        os.chdir("/")
+
+
+class _Log:
+    """Takes standard output and error while a file is parsed; only kept if anything was printed."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError:
+            fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        for stream in (1, 2):
+            os.dup2(fd, stream)
+        os.close(fd)
+
+    def close(self) -> None:
+        """Give standard output and error back to nobody."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                pass
+        empty = os.fstat(1).st_size == 0
+        fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        for number in (1, 2):
+            os.dup2(fd, number)
+        os.close(fd)
+        if empty:
+            try:
+                os.unlink(self._path)
+            except OSError:
+                pass
