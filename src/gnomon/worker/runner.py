@@ -238,9 +238,16 @@ def _call_execute(piece: Try) -> Any:
     method = piece.workload.next_method
     if method is None:
         return piece.task.execute(context=piece.context)
-    kwargs = values.decode(piece.workload.next_kwargs or b"{}")
+    kwargs = _resumed_with(piece.workload.next_kwargs)
     log.info("Resuming after deferral in %s", method)
     return piece.task.resume_execution(next_method=method, next_kwargs=kwargs, context=piece.context)
+
+
+def _resumed_with(saved: bytes | None) -> dict[str, Any]:
+    """Return the arguments of the method that goes on: what was saved, and the event or the failure."""
+    found = values.decode(saved) if saved else {}
+    kwargs = dict(found.pop("kwargs", None) or {})
+    return {**kwargs, **found}
 
 
 def _time_limit(piece: Try) -> float | None:

@@ -239,7 +239,7 @@ def max_size() -> int:
     if _max_size is None:
         from gnomon.service.config import conf
 
-        _max_size = conf.getint("core", "max_xcom_size", fallback=64 << 20)
+        _max_size = conf.getint("core", "max_xcom_size", fallback=0)
     return _max_size
 
 
