@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from gnomon.model.schedule import Plan, RowState, plan_next
+from gnomon.model.schedule import Plan, RowState, next_after, plan_next
 from gnomon.model.states import DagRunState
 from gnomon.model.timetables import DataInterval, NextRun, TimetableError
 from gnomon.scheduler.expire import Clockwork
@@ -52,7 +52,7 @@ class CreateRuns:
 
     def look(self, dag: Dag, turn: Turn, *, anew: bool = False) -> None:
         """Create the next run of a DAG if it is due, and store what comes after it."""
-        if dag.is_paused or dag.is_stale:
+        if dag.is_stale:
             return
         try:
             schedule = self._world.schedule(dag)
@@ -64,6 +64,9 @@ class CreateRuns:
             return
         stored = dag.row.next_run_after
         last = self._world.store.scheduling.last_automated(dag.dag_id)
+        if dag.is_paused:
+            self._store(dag, next_after(schedule, _interval(last), from_micros(turn.now)))
+            return
         state = RowState(
             next=_stored_next(dag.row),
             last_automated=_interval(last),

@@ -112,7 +112,7 @@ class PlanRuns:
 
     def _defer(self, run: ActiveRun, instance: Instance, outcome: x.Outcome, spec: x.TriggerSpec, turn: Turn) -> None:
         trigger_id = self._world.next_trigger_id()
-        kwargs = self._world.store.cipher.encrypt(spec.kwargs.decode())
+        kwargs = self._world.store.triggers.seal(spec.kwargs)
         turn.batch.triggers.append((trigger_id, instance.id, instance.seq, spec.classpath, kwargs, spec.queue))
         run.live.defer(
             instance,

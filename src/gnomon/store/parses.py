@@ -75,7 +75,8 @@ def record(db: Database, conn: Connection, parse: Parse, now: datetime, *, pause
         version = _record_version(conn, dag, parse, now)
         versions[dag.dag_id] = version
         before = previous.get(dag.dag_id) or _row_of(conn, dag.dag_id)
-        _record_dag(db, conn, dag, version, parse, now, paused_at_creation)
+        anew = before is None or before.is_stale or before.version_id != version
+        _record_dag(db, conn, dag, version, parse, now, paused_at_creation, anew=anew)
         if before is None or before.is_stale or before.version_id != version or before.source_hash != file.source_hash:
             changed.append(dag.dag_id)
     # A file with an error keeps the DAGs that it had: they may be behind the line that failed.
@@ -177,7 +178,15 @@ def _record_version(conn: Connection, dag: SerializedDag, parse: Parse, now: dat
 
 
 def _record_dag(
-    db: Database, conn: Connection, dag: SerializedDag, version: int, parse: Parse, now: datetime, paused: bool
+    db: Database,
+    conn: Connection,
+    dag: SerializedDag,
+    version: int,
+    parse: Parse,
+    now: datetime,
+    paused: bool,
+    *,
+    anew: bool,
 ) -> None:
     file = parse.file
     row: dict[str, Any] = {
@@ -201,6 +210,10 @@ def _record_dag(
         "last_parsed": now,
         "last_parse_seconds": parse.seconds,
     }
+    if anew:
+        # The epoch is always due: the scheduler works out the next run by the new version's timetable.
+        row["next_run_after"] = 0
+        row["next_interval_start"] = None
     limits.check(_dag, {**row, "dag_id": dag.dag_id})
     at_creation = paused if dag.is_paused_upon_creation is None else dag.is_paused_upon_creation
     statement = db.insert(_dag).values(dag_id=dag.dag_id, is_paused=at_creation, **row)

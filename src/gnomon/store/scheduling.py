@@ -423,13 +423,15 @@ def _past_of(connection: Connection, run: Row[Any], task_ids: list[str], *, catc
     r, i = t.dag_run.c, t.task_instance.c
     if run.backfill_id is not None and run.backfill_sort_ordinal == 1:
         return dict.fromkeys(task_ids, PastState(is_first=True))
-    query = select(r.id, r.logical_date).where(r.dag_id == run.dag_id, r.logical_date < run.logical_date)
+    query = select(r.id, r.logical_date, r.expanded).where(r.dag_id == run.dag_id, r.logical_date < run.logical_date)
     if catchup:
         query = query.where(r.run_type != "manual")
     found = connection.execute(query.order_by(r.logical_date.desc()).limit(1)).first()
     if found is None:
         return dict.fromkeys(task_ids, PastState(is_first=True))
-    previous, date = found
+    previous, date, expanded = found
+    if not expanded:  # it has not begun, so none of its tasks is done
+        return dict.fromkeys(task_ids, PastState(present=True, ever=True, unsuccessful=1, logical_date=date))
     bad = case((func.coalesce(i.state, "").in_(("success", "skipped")), 0), else_=1)
     rows = connection.execute(
         select(i.task_id, func.count(), func.sum(bad)).where(i.dag_run_id == previous).group_by(i.task_id)
