@@ -42,7 +42,7 @@ def run_part(name: str, argv: list[str]) -> int:
 
 def worker_command(argv: list[str]) -> list[str]:
     """Return the command of a worker. It is a program of its own, because user code runs below it."""
-    return [sys.executable, "-m", "gnomon.worker", *argv]
+    return [sys.executable, "-m", "gnomon.cli.worker_process", *argv]
 
 
 def notify_ready() -> None:
@@ -94,6 +94,54 @@ def _services(*services: Any) -> None:
     asyncio.run(run_services([*services, Ready("ready")]))
 
 
+def _scheduler(argv: list[str]) -> None:
+    from gnomon.api.execution.handlers import Handlers
+    from gnomon.executors.local import LocalExecutor
+    from gnomon.scheduler.service import Scheduler
+    from gnomon.service.home import runtime_dir
+    from gnomon.store.engine import open_store
+
+    with open_store() as store:
+        _services(Scheduler(store, LocalExecutor(runtime_dir() / "scheduler.sock"), Handlers(store).handle))
+
+
+def _dag_processor(argv: list[str]) -> None:
+    from gnomon.api.execution.handlers import Handlers
+    from gnomon.parsing.processor import DagProcessor
+    from gnomon.store.engine import open_store
+
+    with open_store() as store:
+        handlers = Handlers(store)
+        _services(DagProcessor(store, lambda request: handlers.handle(None, request)))
+
+
+def _triggerer(argv: list[str]) -> None:
+    from gnomon.api.execution.handlers import Handlers
+    from gnomon.store.engine import open_store
+    from gnomon.triggerer.service import Triggerer
+
+    with open_store() as store:
+        handlers = Handlers(store)
+        _services(Triggerer(store, lambda request: handlers.handle(None, request)))
+
+
+def _api_server(argv: list[str]) -> None:
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="gnomon api-server")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    options = parser.parse_args(argv)
+
+    from gnomon.cli.api_process import serve
+
+    serve(options.host, options.port)
+
+
 _PARTS: dict[str, Callable[[list[str]], None]] = {
     "prepare": _prepare,
+    "scheduler": _scheduler,
+    "dag-processor": _dag_processor,
+    "triggerer": _triggerer,
+    "api-server": _api_server,
 }

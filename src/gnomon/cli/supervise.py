@@ -263,7 +263,7 @@ class Supervisor:
             return
         with self._log(name) as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "gnomon.worker", *self._arguments(name)],
+                [sys.executable, "-m", "gnomon.cli.worker_process", *self._arguments(name)],
                 env=for_user_code(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -133,14 +133,13 @@ def export(
 
 
 def exportable(value: str, description: str | None) -> Any:
-    """Return a value so that importing it gives the same text back."""
+    """Return a value so that importing it gives the same one back; JSON is written out, as Airflow does."""
     try:
         decoded = json.loads(value)
     except ValueError:
         decoded = value
-    # Text stays text, and so does JSON that would come back spelled otherwise.
-    if isinstance(decoded, str) or json.dumps(decoded) != value:
-        decoded = value
+    if isinstance(decoded, str):
+        decoded = value  # "text" in quotes would lose them
     wrapped = isinstance(decoded, dict) and "value" in decoded
     return {"value": decoded, "description": description} if description or wrapped else decoded
 
