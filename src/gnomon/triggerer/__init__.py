@@ -1,0 +1,1 @@
+"""Waits on behalf of deferred task instances: the service, and the runner of their triggers."""

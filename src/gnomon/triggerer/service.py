@@ -40,7 +40,7 @@ Answer = Callable[[wire.TryKey | None, wire.Request], wire.Reply]
 
 
 class DeposedError(Exception):
-    """This triggerer was taken for dead, and others may run its triggers by now."""
+    """The triggerer was taken for dead, and others may run its triggers by now."""
 
 
 class Triggerer(Service):
@@ -96,12 +96,12 @@ class Triggerer(Service):
     async def run(self) -> None:
         self._job = await self._in_store(self._register)
         listener = self._store.notifier.subscribe(asyncio.get_running_loop(), ("trigger", "run"), self._heard)
-        loops = [asyncio.create_task(work()) for work in (self._look, self._beat, self._keep_runner)]
+        works = (self._look, self._beat, self._keep_runner, self.stopping.wait)
+        loops: list[asyncio.Task[Any]] = [asyncio.create_task(work()) for work in works]
         try:
-            await asyncio.wait([asyncio.create_task(self.stopping.wait()), *loops], return_when="FIRST_COMPLETED")
-            for loop in loops:
-                if loop.done():
-                    loop.result()
+            done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+            for loop in done:
+                loop.result()
         finally:
             for task in [*loops, *self._background]:
                 task.cancel()

@@ -49,10 +49,10 @@ def _entries(piece: Try, result: Any) -> list[wire.XComEntry]:
     is_mapped_over = not piece.ti.is_mapped and next(task.iter_mapped_dependants(), None) is not None
     if value is None:
         if is_mapped_over:
-            raise errors.XComForMappingNotPushed()
+            raise errors.XComForMappingNotPushed
         return []
     length = _length(piece, value) if is_mapped_over else None
-    names = {
+    names: dict[str, Any] = {
         "dag_id": piece.ti.dag_id,
         "task_id": piece.ti.task_id,
         "run_id": piece.ti.run_id,

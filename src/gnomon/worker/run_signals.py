@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from gnomon.sdk.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
 from gnomon.sdk.runtime.channel import TaskChannel
@@ -31,7 +31,7 @@ class Interruptions:
         self._previous: Any = None
         self.terminated = False
 
-    def __enter__(self) -> Interruptions:
+    def __enter__(self) -> Self:
         if _in_main_thread():
             self._previous = signal.signal(signal.SIGTERM, self._terminate)
         return self

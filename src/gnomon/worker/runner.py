@@ -58,12 +58,16 @@ class Try:
             workload, self.task, self.run, start_date=self.started, profile=self.profile, hostname=hostname()
         )
         self.context: Context = self.ti.get_template_context()
-        self.interruptions = Interruptions(channel, lambda: self.task.on_kill())
+        self.interruptions = Interruptions(channel, self._on_kill)
         self.fields: bytes | None = None
         self.late_report: run_fields.LateReport | None = None
         self.error: BaseException | None = None
         #: whether another try follows a failure
         self.retries = False
+
+    def _on_kill(self) -> None:
+        if not self.task.is_mapped:  # a mapped operator that was not expanded has nothing to kill
+            self.task.on_kill()
 
 
 def preload() -> None:

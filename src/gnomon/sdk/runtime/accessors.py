@@ -226,7 +226,7 @@ class Lazy:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__resolve_lazily__(), name)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type:
         return type(self.__resolve_lazily__())
 
@@ -247,7 +247,7 @@ def _forward(name: str, function: Callable[..., Any]) -> None:
     setattr(Lazy, name, method)
 
 
-for _name, _function in {
+_FORWARDED: dict[str, Callable[..., Any]] = {
     "__str__": str,
     "__repr__": repr,
     "__bool__": bool,
@@ -269,5 +269,6 @@ for _name, _function in {
     "__contains__": operator.contains,
     "__int__": int,
     "__float__": float,
-}.items():
+}
+for _name, _function in _FORWARDED.items():
     _forward(_name, _function)

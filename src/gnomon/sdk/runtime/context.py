@@ -13,6 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gnomon.sdk.runtime.accessors import (
@@ -23,7 +24,6 @@ from gnomon.sdk.runtime.accessors import (
     OutletEventAccessors,
     Variables,
 )
-from gnomon.sdk.runtime.current import get_current_context as get_current_context
 from gnomon.sdk.runtime.dag_run import DagRun, find_run
 
 if TYPE_CHECKING:
@@ -68,13 +68,13 @@ class Context(dict[str, Any]):
         ti = dict.__getitem__(self, "ti")
         for key, maker in self._makers.items():
             if not dict.__contains__(self, key):
-                self[key] = Lazy(lambda maker=maker: maker(ti)) if key in ASKING else maker(ti)  # type: ignore[misc]
+                self[key] = Lazy(partial(maker, ti)) if key in ASKING else maker(ti)
 
     def __contains__(self, key: object) -> bool:
         return dict.__contains__(self, key) or (self._open and key in self._makers)
 
     def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401 - it is the implementation of `get`
 
     def __iter__(self) -> Iterator[str]:
         self._complete()
@@ -124,7 +124,7 @@ class Context(dict[str, Any]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __or__(self, other: Any) -> dict[str, Any]:
+    def __or__(self, other: Any) -> dict[str, Any]:  # type: ignore[override]
         return {**self, **other}
 
     def __repr__(self) -> str:

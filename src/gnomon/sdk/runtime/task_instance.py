@@ -51,6 +51,12 @@ class RuntimeTaskInstance:
 
     test_mode = False
 
+    task: Any
+    dag_run: DagRun
+    try_number: int
+    reschedules: int
+    expanded_count: int | None
+
     def __init__(
         self, workload: wire.Workload, task: Any, run: DagRun, *, start_date: int, profile: int = 3, hostname: str = ""
     ) -> None:
@@ -201,7 +207,7 @@ class RuntimeTaskInstance:
         include_prior_dates: bool = False,
         session: Any = None,
         *,
-        map_indexes: int | Iterable[int] | None | Any = NOTSET,
+        map_indexes: int | Iterable[int] | Any | None = NOTSET,
         default: Any = None,
         run_id: str | None = None,
     ) -> Any:
@@ -294,12 +300,12 @@ class RuntimeTaskInstance:
 
     @property
     def previous_ti(self) -> PreviousTaskInstance | None:
-        """This task's instance of the run before."""
+        """The instance of this task in the run before."""
         return self.get_previous_ti()
 
     @property
     def previous_ti_success(self) -> PreviousTaskInstance | None:
-        """This task's last instance that succeeded."""
+        """The last instance of this task that succeeded."""
         return self.get_previous_ti(state="success")
 
     @property
@@ -379,7 +385,7 @@ class RuntimeTaskInstance:
 
     @staticmethod
     def get_dag(dag_id: str) -> Any:
-        """Return what is known of a DAG: dag_id, is_paused, tags, next run …"""
+        """Return what is known of a DAG: its dag_id, is_paused, tags and so on."""
         from types import SimpleNamespace
 
         return SimpleNamespace(**found_value(require_channel().ask(wire.GetDagInfo(dag_id))))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -64,7 +65,7 @@ def decode(data: bytes | str) -> Any:
     return from_plain(value) if type(value) in (list, dict) else value
 
 
-def to_plain(value: Any, path: str = "", depth: int = 0) -> Any:
+def to_plain(value: Any, path: str = "", depth: int = 0) -> Any:  # noqa: PLR0911 - one per kind
     """Return `value` in terms of what JSON knows."""
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
@@ -118,7 +119,7 @@ def _unusual(value: Any, path: str, depth: int) -> Any:
     content = _content_of_object(value)
     if content is not None:
         return tag(qualname(kind), to_plain(content, path, depth + 1), int(getattr(kind, VERSION, 1)))
-    if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, Sequence | AbstractSet) and not isinstance(value, bytes | bytearray | memoryview):
         return to_plain(list(value), path, depth)
     if isinstance(value, Mapping):
         return _plain_dict(dict(value), path, depth)
@@ -157,7 +158,7 @@ def _timezone_name(zone: tzinfo, at: datetime | None = None) -> str:
     name = getattr(zone, "name", None) or getattr(zone, "key", None)
     if name:
         return str(name)
-    if zone is timezone.utc:
+    if zone is UTC:
         return "UTC"
     offset = zone.utcoffset(at)
     return "UTC" if offset is None else _offset_name(offset)
@@ -281,7 +282,7 @@ def _pendulum_of(data: list[Any]) -> Any:
 
 def _zone_of(name: str) -> tzinfo:
     if name in ("UTC", "+00:00"):
-        return timezone.utc
+        return UTC
     if name[0] in "+-":
         hours, minutes = name[1:].split(":")
         delta = timedelta(hours=int(hours), minutes=int(minutes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -227,7 +228,7 @@ def _through_backend(cls: type[BaseXCom], value: Any, names: dict[str, Any]) -> 
     stored = cls.serialize_value(value, **names)
     if isinstance(stored, bytes):  # backends written for Airflow 2 return encoded text
         stored = stored.decode()
-    return values.json.dumps(stored).encode()
+    return json.dumps(stored).encode()
 
 
 _max_size: int | None = None
@@ -296,7 +297,7 @@ def read(found: wire.XComValue, *, dag_id: str, run_id: str, via: type[BaseXCom]
 
 
 def _stored(found: wire.XComValue, dag_id: str, run_id: str) -> StoredXCom:
-    plain = values.json.loads(found.value)
+    plain = json.loads(found.value)
     return StoredXCom(plain, found.key, found.task_id, dag_id, run_id, found.map_index)
 
 
