@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-
 from gnomon.model.timetables import DataInterval, NextRun, Profile, Timetable, build
 from gnomon.wire.dag import TimetableSpec
 
