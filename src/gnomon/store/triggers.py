@@ -133,14 +133,18 @@ class Triggers:
         query = select(*columns, *of_run, *of_task).select_from(waiting).where(_t.c.id.in_(ids)).order_by(_t.c.id)
         found = []
         for row in conn.execute(query):
-            owner = None if row.task_id is None or row.run_id is None else tuple(row[7:12])
+            owner = None
+            if row.run_id is not None:
+                owner = (row.dag_id, row.run_id, row.task_id, row.map_index, row.try_number)
             text, unreadable = row.kwargs, None
             if not _is_plain(text):
                 try:
                     text = self._cipher.decrypt(text, f"trigger {row.id}")
                 except SecretError as error:  # one row of a lost key must not keep the others from being claimed
                     text, unreadable = "{}", str(error)
-            found.append(Trigger(row.id, row.classpath, text.encode(), *row[3:7], owner=owner, unreadable=unreadable))
+            kwargs = text.encode()
+            place = (row.ti_id, row.seq, row.queue, row.created_at)
+            found.append(Trigger(row.id, row.classpath, kwargs, *place, owner=owner, unreadable=unreadable))
         return found
 
 
