@@ -13,7 +13,6 @@ from typing import NamedTuple, TypeVar
 
 from gnomon.model.run import Instance
 
-
 K = TypeVar("K")
 
 
@@ -74,7 +73,7 @@ class Usage:
         )
 
     def take(self, lane: Lane, sign: int = 1) -> None:
-        """Count a candidate of this lane as running (or, with sign −1, as done)."""
+        """Count a candidate of this lane as running (or, with sign -1, as done)."""
         self.running += sign
         pool = self.pools.get(lane.pool)
         if pool is not None:
@@ -121,10 +120,11 @@ class Waiting:
             usage: what is taken; changed.
             still_waits: whether a candidate is still one; one that was cleared or marked meanwhile is dropped.
         """
-        heads = []
-        for lane in list(self._buckets):
-            if usage.admits(lane) and (order := self._head(lane, still_waits)) is not None:
-                heads.append((order, lane))
+        heads = [
+            (order, lane)
+            for lane in list(self._buckets)
+            if usage.admits(lane) and (order := self._head(lane, still_waits)) is not None
+        ]
         heapq.heapify(heads)
         while heads:
             _, lane = heads[0]

@@ -30,7 +30,7 @@ def retry_delay(
 ) -> float:
     """Return the seconds to wait after try `try_number` failed.
 
-    With exponential backoff the wait lies between base and twice base, base = ceil(delay · multiplier^(try − 1)), at
+    With exponential backoff the wait lies between base and twice base, base = ceil(delay · multiplier^(try - 1)), at
     least 1; where in between is a hash of the task instance, so that it is the same after a restart.
 
     Args:

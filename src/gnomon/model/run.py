@@ -69,11 +69,11 @@ class Instance:
         "worker",
     )
 
-    def __init__(self, run: LiveRun, node: Node, id: int, map_index: int = -1) -> None:
+    def __init__(self, run: LiveRun, node: Node, ti_id: int, map_index: int = -1) -> None:
         spec = node.spec
         self.run = run
         self.node = node
-        self.id = id
+        self.id = ti_id
         self.map_index = map_index
         self.state: Ti | None = None
         #: (state, seq, map_index) as committed; None while the row does not exist
@@ -116,7 +116,7 @@ class LiveRun:
         self,
         graph: Graph,
         *,
-        id: int,
+        id: int,  # noqa: A002 as the table calls it
         dag_id: str,
         run_id: str,
         logical_date: int | None,
@@ -156,10 +156,7 @@ class LiveRun:
         """Create the instances of a new run; mapped tasks of known length are expanded at once."""
         for node in self.graph.nodes:
             length = self._known_length(node)
-            count = 1 if not length else length
-            first = 0 if length else -1
-            for offset in range(count):
-                index = first + offset if length else -1
+            for index in range(length) if length else [-1]:
                 instance = Instance(self, node, self._allocate(), index)
                 self.instances[node.index].append(instance)
                 self.dirty[instance.id] = instance

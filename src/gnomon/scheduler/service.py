@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -90,6 +91,7 @@ class Scheduler(Service):
         timeout = conf.getfloat("scheduler", "task_instance_heartbeat_timeout")
         self._rescue = Rescue(self._world, self._plan_runs, self._clockwork, timeout)
         self._lease = Lease(store, f"{socket.gethostname()}:{os.getpid()}")
+        self._decides = self._handlers()
         self._inbox: list[Event | Internal] = []
         self._woken = False
         self._leads = False
@@ -249,7 +251,7 @@ class Scheduler(Service):
         self._executor.begin_placing()
         # A run that somebody else changed is read again first: what is decided about it here would be lost by that.
         for event in sorted(events, key=lambda event: not isinstance(event, RunNoticed)):
-            self._take(event, turn)
+            self._decides[type(event)](event, turn)
         self._plan_runs.end_finished(turn)
         while turn.dags:
             dags, turn.dags = turn.dags, {}
@@ -262,42 +264,36 @@ class Scheduler(Service):
         turn.recount()
         self._dispatch.admit(turn)
 
-    def _take(self, event: Event | Internal, turn: Turn) -> None:
-        match event:
-            case PieceEnded():
-                self._plan_runs.piece_ended(event, turn)
-            case StartAsked():
-                self._plan_runs.start_asked(event, turn)
-            case Due():
-                self._expire.due(event, turn)
-            case RunNoticed():
-                self._plan_runs.run_noticed(event.run_id, turn)
-            case DagNoticed():
-                dag = self._world.load_dag(event.dag_id)
-                if dag is not None:
-                    self._create_runs.look(dag, turn, anew=True)
-                turn.dags[event.dag_id] = None
-            case Recovered():
-                self._plan_runs.recovered(turn)
-            case RunsDue():
-                self._create_runs.due(turn)
-            case TriggersFired():
-                self._plan_runs.triggers_fired(turn)
-            case PoolsNoticed():
-                self._world.load_pools()
-            case PastChanged():
-                self._plan_runs.past_changed(event.dag_id, turn)
-            case RunTimedOut():
-                self._expire.run_timed_out(event, turn)
-            case WorkerJoined():
-                self._rescue.joined(event, turn)
-                turn.effects.append(self._resend_callbacks)
-            case WorkerLeft():
-                self._rescue.left(event, turn)
-            case WorkerGone():
-                self._rescue.gone(event, turn)
-            case CallbackEnded():
-                turn.batch.callbacks_done.append(event.id)
+    def _handlers(self) -> dict[type, Callable[[Any, Turn], None]]:
+        """Who decides upon which event."""
+        plan, expire, rescue = self._plan_runs, self._expire, self._rescue
+        return {
+            PieceEnded: plan.piece_ended,
+            StartAsked: plan.start_asked,
+            RunNoticed: lambda event, turn: plan.run_noticed(event.run_id, turn),
+            Recovered: lambda _, turn: plan.recovered(turn),
+            TriggersFired: lambda _, turn: plan.triggers_fired(turn),
+            PastChanged: lambda event, turn: plan.past_changed(event.dag_id, turn),
+            CallbackEnded: lambda event, turn: turn.batch.callbacks_done.append(event.id),
+            DagNoticed: self._dag_noticed,
+            RunsDue: lambda _, turn: self._create_runs.due(turn),
+            PoolsNoticed: lambda _, turn: self._world.load_pools(),
+            Due: expire.due,
+            RunTimedOut: expire.run_timed_out,
+            WorkerJoined: self._worker_joined,
+            WorkerLeft: rescue.left,
+            WorkerGone: rescue.gone,
+        }
+
+    def _dag_noticed(self, event: DagNoticed, turn: Turn) -> None:
+        dag = self._world.load_dag(event.dag_id)
+        if dag is not None:
+            self._create_runs.look(dag, turn, anew=True)
+        turn.dags[event.dag_id] = None
+
+    def _worker_joined(self, event: WorkerJoined, turn: Turn) -> None:
+        self._rescue.joined(event, turn)
+        turn.effects.append(self._resend_callbacks)
 
     # ---------------------------------------------------------------------------------------------------- effects
 

@@ -112,6 +112,10 @@ def _values(i: Instance, now: int) -> tuple[Any, ...]:
     )
 
 
+def _fixed(i: Instance) -> tuple[Any, ...]:
+    return (i.id, i.run.id, i.node.task_id, i.node.spec.operator_name or i.node.spec.task_type, i.version_id)
+
+
 class Scheduling:
     """The hot verbs of the leading scheduler, on one database."""
 
@@ -238,11 +242,7 @@ class Scheduling:
             raise Conflict
 
     def _insert_instances(self, cursor: Any, new: Sequence[Instance], now: int) -> None:
-        rows = [
-            (i.id, i.run.id, i.node.task_id, i.node.spec.operator_name or i.node.spec.task_type, i.version_id)
-            + _values(i, now)
-            for i in new
-        ]
+        rows = [(*_fixed(i), *_values(i, now)) for i in new]
         self._insert_instance.many(cursor, rows)
 
     # ----------------------------------------------------------------------------------------------------- read
