@@ -107,7 +107,11 @@ def a_run(store: Store, a_dag: Callable[..., Recorded]) -> Callable[..., Run]:
 def add_task_instance(store: Store, run: Run, task_id: str, state: str | None, **values: object) -> int:
     """Insert a task instance as the scheduler would; return its number."""
     ti = tables.task_instance
-    defaults: dict[str, object] = {"map_index": -1, "try_number": 0 if state is None else 1, "version_id": run.version_id}
+    defaults: dict[str, object] = {
+        "map_index": -1,
+        "try_number": 0 if state is None else 1,
+        "version_id": run.version_id,
+    }
     if state in ("running", "success", "failed"):
         defaults["start_date"] = NOW
     if state in ("success", "failed", "skipped", "upstream_failed"):

@@ -44,7 +44,8 @@ class Dags:
         """Store what parsing one file gave: its DAGs, or why there are none.
 
         A DAG gets a new version only when its structure has changed. A DAG that left the file becomes stale; after an
-        error the DAGs stay as they were. A DAG id that another file defines is refused with an import error.
+        error the DAGs stay as they were. A DAG whose id another file defines, or that does not fit the tables, is
+        refused with an import error.
 
         Args:
             parse: the outcome.
@@ -52,7 +53,7 @@ class Dags:
             paused_at_creation: for DAGs that do not say; [core] dags_are_paused_at_creation unless given.
 
         Raises:
-            Invalid: a field is too long to be stored.
+            Invalid: the path of the file cannot be stored.
         """
         return self.record_parses([parse], now, paused_at_creation=paused_at_creation)[0]
 

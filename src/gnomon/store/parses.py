@@ -60,8 +60,8 @@ def structure_hash(dag: SerializedDag) -> str:
 def record(db: Database, conn: Connection, parse: Parse, now: datetime, *, paused_at_creation: bool) -> Recorded:
     """Store the outcome of one parse in the caller's transaction."""
     file = parse.file
-    dags = [item if isinstance(item, SerializedDag) else decode(item) for item in parse.dags]
-    mine, refused = _without_rivals(conn, file, dags)
+    dags, refused = _readable(parse)
+    mine, rivals = _without_rivals(conn, file, dags)
     previous = {
         row.dag_id: row
         for row in conn.execute(
@@ -77,13 +77,13 @@ def record(db: Database, conn: Connection, parse: Parse, now: datetime, *, pause
         before = previous.get(dag.dag_id) or _row_of(conn, dag.dag_id)
         anew = before is None or before.is_stale or before.version_id != version
         _record_dag(db, conn, dag, version, parse, now, paused_at_creation, anew=anew)
-        if before is None or before.is_stale or before.version_id != version or before.source_hash != file.source_hash:
+        if anew or before.source_hash != file.source_hash:
             changed.append(dag.dag_id)
     # A file with an error keeps the DAGs that it had: they may be behind the line that failed.
     gone = [] if parse.error else sorted(d for d, row in previous.items() if d not in versions and not row.is_stale)
     if gone:
         conn.execute(update(_dag).where(_dag.c.dag_id.in_(gone)).values(is_stale=True))
-    trouble = "\n".join(filter(None, [parse.error, *refused]))
+    trouble = "\n".join(filter(None, [parse.error, *refused, *rivals]))
     conn.execute(update(_dag).where(_in_file(file)).values(has_import_errors=bool(trouble)))
     _record_warnings(conn, versions, parse.warnings, now)
     _record_error(db, conn, file, trouble, now)
@@ -128,6 +128,23 @@ def _in_file(file: FileRef) -> Any:
 def _row_of(conn: Connection, dag_id: str) -> Any:
     query = select(_dag.c.is_stale, _dag.c.version_id, _dag.c.source_hash).where(_dag.c.dag_id == dag_id)
     return conn.execute(query).first()
+
+
+def _readable(parse: Parse) -> tuple[list[SerializedDag], list[str]]:
+    """The DAGs that can be stored, and why the others cannot: user code made them, so anything may come."""
+    dags: list[SerializedDag] = []
+    refused: list[str] = []
+    for item in parse.dags:
+        try:
+            dag = item if isinstance(item, SerializedDag) else decode(item)
+            limits.check(_dag, {"dag_id": dag.dag_id, **_dag_row(dag, parse)})
+            for name in dag.tags:
+                limits.check(tables.dag_tag, {"name": name})
+        except (msgspec.DecodeError, Invalid) as error:
+            refused.append(f"a DAG of this file cannot be stored: {error}")
+        else:
+            dags.append(dag)
+    return dags, refused
 
 
 def _without_rivals(
@@ -188,8 +205,20 @@ def _record_dag(
     *,
     anew: bool,
 ) -> None:
+    row = {**_dag_row(dag, parse), "version_id": version, "last_parsed": now}
+    if anew:
+        # The epoch is always due: the scheduler works out the next run by the new version's timetable.
+        row["next_run_after"] = 0
+        row["next_interval_start"] = None
+    at_creation = paused if dag.is_paused_upon_creation is None else dag.is_paused_upon_creation
+    statement = db.insert(_dag).values(dag_id=dag.dag_id, is_paused=at_creation, **row)
+    conn.execute(statement.on_conflict_do_update(index_elements=[_dag.c.dag_id], set_=row))
+    _record_tags(conn, dag)
+
+
+def _dag_row(dag: SerializedDag, parse: Parse) -> dict[str, Any]:
     file = parse.file
-    row: dict[str, Any] = {
+    return {
         "dag_display_name": dag.dag_display_name,
         "bundle_name": file.bundle,
         "bundle_version": file.bundle_version,
@@ -197,7 +226,6 @@ def _record_dag(
         "fileloc": file.path,
         "bundle_root": file.bundle_root,
         "source_hash": file.source_hash,
-        "version_id": version,
         "is_stale": False,
         "description": dag.description,
         "owners": ", ".join(dag.owners),
@@ -207,18 +235,8 @@ def _record_dag(
         "max_active_runs": dag.max_active_runs,
         "max_active_tasks": dag.max_active_tasks,
         "max_consecutive_failed_dag_runs": dag.max_consecutive_failed_dag_runs,
-        "last_parsed": now,
         "last_parse_seconds": parse.seconds,
     }
-    if anew:
-        # The epoch is always due: the scheduler works out the next run by the new version's timetable.
-        row["next_run_after"] = 0
-        row["next_interval_start"] = None
-    limits.check(_dag, {**row, "dag_id": dag.dag_id})
-    at_creation = paused if dag.is_paused_upon_creation is None else dag.is_paused_upon_creation
-    statement = db.insert(_dag).values(dag_id=dag.dag_id, is_paused=at_creation, **row)
-    conn.execute(statement.on_conflict_do_update(index_elements=[_dag.c.dag_id], set_=row))
-    _record_tags(conn, dag)
 
 
 def _record_tags(conn: Connection, dag: SerializedDag) -> None:
@@ -226,7 +244,6 @@ def _record_tags(conn: Connection, dag: SerializedDag) -> None:
     present = set(conn.execute(select(tag.c.name).where(tag.c.dag_id == dag.dag_id)).scalars())
     wanted = set(dag.tags)
     for name in wanted - present:
-        limits.check(tag, {"name": name})
         conn.execute(tag.insert().values(name=name, dag_id=dag.dag_id))
     if present - wanted:
         conn.execute(delete(tag).where(tag.c.dag_id == dag.dag_id, tag.c.name.in_(present - wanted)))
