@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from gnomon.parsing.discovery import Found, Syntax, find_dag_files, is_dag_file
+from gnomon.parsing.discovery import Found, Seen, Syntax, find_dag_files
 from gnomon.service.config import ConfigError, conf
 
 _OPTION = "[dag_processor] dag_bundle_config_list"
@@ -31,13 +31,11 @@ class LocalBundle:
     #: seconds after which it is looked through even if nothing was heard of it
     refresh_interval: float = 300.0
 
+    _seen: Seen = field(default_factory=dict, repr=False, compare=False)
+
     def find(self) -> Found:
         """Return the files that may define DAGs."""
-        return find_dag_files(self.root, syntax=self.syntax, safe_mode=self.safe_mode)
-
-    def may_define_dags(self, relative_path: str) -> bool:
-        """Return whether a file that nobody ignores is one that may define DAGs."""
-        return is_dag_file(os.path.join(self.root, relative_path), safe_mode=self.safe_mode)
+        return find_dag_files(self.root, syntax=self.syntax, safe_mode=self.safe_mode, seen=self._seen)
 
 
 def configured() -> list[LocalBundle]:
@@ -51,9 +49,10 @@ def configured() -> list[LocalBundle]:
         entries = [{"name": "dags-folder", "classpath": "LocalDagBundle", "kwargs": {}}]
     if not isinstance(entries, list):
         raise ConfigError(f"{_OPTION} must be a JSON list of bundles")
-    syntax = conf.get("core", "dag_ignore_file_syntax", fallback="glob") or "glob"
-    if syntax not in ("glob", "regexp"):
-        raise ConfigError(f"[core] dag_ignore_file_syntax must be glob or regexp, not {syntax!r}")
+    given = conf.get("core", "dag_ignore_file_syntax", fallback=None) or "glob"
+    if given not in ("glob", "regexp"):
+        raise ConfigError(f"[core] dag_ignore_file_syntax must be glob or regexp, not {given!r}")
+    syntax: Syntax = "regexp" if given == "regexp" else "glob"
     safe_mode = conf.getboolean("core", "dag_discovery_safe_mode", fallback=True)
     found = [_bundle(number, entry, syntax, safe_mode) for number, entry in enumerate(entries)]
     names = [bundle.name for bundle in found]

@@ -135,6 +135,7 @@ def parse(request: wire.ParseFile, limits: Limits) -> wire.ParsedFile:
         _restore(environment, folder, path)
     error = "\n\n".join(filter(None, [loaded.error, *problems])) or None
     return wire.ParsedFile(
+        bundle=request.bundle,
         relative_path=request.relative_path,
         dags=dags,
         error=_explained(error, limits),

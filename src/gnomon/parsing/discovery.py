@@ -35,13 +35,20 @@ def may_define_dags(content: bytes) -> bool:
     return (b"airflow" in text or b"gnomon" in text) and (b"dag" in text or b"asset" in text)
 
 
-def find_dag_files(root: str, *, syntax: Syntax, safe_mode: bool) -> Found:
+#: What is known of a file: (mtime_ns, size), and whether it may define DAGs.
+Seen = dict[str, tuple[tuple[int, int], bool]]
+
+
+def find_dag_files(root: str, *, syntax: Syntax, safe_mode: bool, seen: Seen | None = None) -> Found:
     """Return the files below `root` that may define DAGs.
 
     Links to folders are followed; a folder is visited once, however many links lead to it.
+
+    Args:
+        seen: what an earlier look found; files that have not changed are not read again.
     """
     found = Found()
-    _walk(_Search(root, syntax, safe_mode, found, {os.path.realpath(root)}), "", ())
+    _walk(_Search(root, syntax, safe_mode, found, {os.path.realpath(root)}, {} if seen is None else seen), "", ())
     return found
 
 
@@ -65,6 +72,19 @@ class _Search:
     safe_mode: bool
     found: Found
     visited: set[str]
+    seen: Seen
+
+    def may_define_dags(self, path: str) -> bool:
+        """Look at the bytes of a file, unless they are known."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return False
+        stamp = (status.st_mtime_ns, status.st_size)
+        known = self.seen.get(path)
+        if known is None or known[0] != stamp:
+            known = self.seen[path] = (stamp, is_dag_file(path, safe_mode=self.safe_mode))
+        return known[1]
 
 
 def _walk(search: _Search, folder: str, rules: tuple[Verdict, ...]) -> None:
@@ -83,7 +103,7 @@ def _walk(search: _Search, folder: str, rules: tuple[Verdict, ...]) -> None:
                     search.visited.add(real)
                     _walk(search, path + "/", rules)
         elif entry.name.endswith((".py", ".zip")) and not _left_out(path, rules):
-            if is_dag_file(entry.path, safe_mode=search.safe_mode):
+            if search.may_define_dags(entry.path):
                 search.found.files.append(path)
 
 

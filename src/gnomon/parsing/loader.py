@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 #: Warnings about the author's own lines, by the names of their categories.
 _FOR_THE_AUTHOR = re.compile(r"Deprecat|RemovedInAirflow|AirflowProvider")
+#: A file that is saved while it is imported is imported again, this often at most.
+_ATTEMPTS = 3
+#: File systems stamp changes with a clock that moves every few milliseconds only.
+_FILE_CLOCK_NS = 5_000_000
 
 
 @dataclass
@@ -47,6 +51,10 @@ class DuplicateDagIdError(Exception):
     """Two different DAGs of a file have the same id."""
 
 
+class InvalidDagError(Exception):
+    """A DAG as a whole does not make sense: a circle, a schedule that cannot be."""
+
+
 def load_file(path: str, *, bundle_root: str, relative_path: str) -> LoadedFile:
     """Import a DAG file, plain or zipped, and return its DAGs; whatever goes wrong becomes `error`.
 
@@ -55,9 +63,18 @@ def load_file(path: str, *, bundle_root: str, relative_path: str) -> LoadedFile:
         bundle_root: the folder its imports are resolved from.
         relative_path: its name in the bundle, kept in each DAG's relative_fileloc.
     """
-    began = clock.monotonic()
     owned = project.roots(bundle_root)
     project.prepare_sys_path(bundle_root, owned)
+    for _ in range(_ATTEMPTS):
+        since = clock.now_us() * 1000 - _FILE_CLOCK_NS
+        loaded = _load_once(path, bundle_root, relative_path, owned)
+        if not project.changed_since(since, path, bundle_root, loaded.modules):
+            break  # else the hash may be that of newer content than what was imported
+    return loaded
+
+
+def _load_once(path: str, bundle_root: str, relative_path: str, owned: tuple[str, ...]) -> LoadedFile:
+    began = clock.monotonic()
     loaded = LoadedFile()
     real = os.path.realpath(path)
 
@@ -67,13 +84,16 @@ def load_file(path: str, *, bundle_root: str, relative_path: str) -> LoadedFile:
     with project.touched(owned) as found, _warnings_for_the_author(loaded, is_users):
         try:
             loaded.dags = _collect(path, relative_path)
+        except (DuplicateDagIdError, InvalidDagError) as error:
+            loaded.error = str(error)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit too: a DAG file must not end the process that reads it
             loaded.error = failures.describe(error, is_users)
     # what a file that failed has looked for in vain may be there the next time
     files = found.files | found.searched if loaded.error else found.files
-    loaded.modules = sorted(project.relative_to(bundle_root, name) for name in files if name != real)
+    outside = (name for name in files if not (name + os.sep).startswith(real + os.sep))
+    loaded.modules = sorted(project.relative_to(bundle_root, name) for name in outside)
     loaded.source_hash = project.source_hash(path, bundle_root, loaded.modules)
     loaded.seconds = clock.monotonic() - began
     return loaded
@@ -91,6 +111,7 @@ def _collect(path: str, relative_path: str) -> dict[str, DAG]:
 
     Raises:
         DuplicateDagIdError: two of them have one id.
+        InvalidDagError: one of them does not make sense.
     """
     dags: dict[str, DAG] = {}
     for dag, module in _defined_by(_import_zip(path) if _is_zip(path) else [lambda: _import_plain(path)]):
@@ -99,7 +120,10 @@ def _collect(path: str, relative_path: str) -> dict[str, DAG]:
         inner = getattr(module, "__file__", None) or path
         dag.fileloc = inner if inner.startswith(path) else path
         dag.relative_fileloc = relative_path + dag.fileloc[len(path) :]
-        dag.check_cycle()
+        try:
+            dag.validate()
+        except Exception as error:
+            raise InvalidDagError(f"DAG {dag.dag_id!r} in {relative_path}: {type(error).__name__}: {error}") from error
     return dags
 
 

@@ -206,6 +206,7 @@ class Parser:
         self._send(
             wire.encode(
                 wire.ParsedFile(
+                    bundle=file.bundle,
                     relative_path=file.relative_path,
                     error=f"{file.path}: {how}",
                     source_hash=source_hash(file.path, file.bundle_root, ()),

@@ -192,7 +192,7 @@ def _note(found: set[str], path: object, suffix: str) -> None:
 def relative_to(root: str, path: str) -> str:
     """Return `path` relative to the bundle's root if it is below it, else as it is."""
     base = os.path.realpath(root) + os.sep
-    return path[len(base) :] if path.startswith(base) and path != base else path
+    return (path[len(base) :] or "./") if path.startswith(base) else path
 
 
 def source_hash(path: str, bundle_root: str, modules: Iterable[str]) -> str:
@@ -203,6 +203,18 @@ def source_hash(path: str, bundle_root: str, modules: Iterable[str]) -> str:
         if name != OUTSIDE:
             digest.update(_content(os.path.join(bundle_root, name)))
     return digest.hexdigest()
+
+
+def changed_since(moment_ns: int, path: str, bundle_root: str, modules: Iterable[str]) -> bool:
+    """Return whether a DAG file or anything it depends on was saved between a moment of the wall clock and now."""
+    now_ns = clock.now_us() * 1000
+    for name in (path, *(os.path.join(bundle_root, name) for name in modules if name != OUTSIDE)):
+        try:
+            if moment_ns < os.stat(name).st_mtime_ns <= now_ns:
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def _content(path: str) -> bytes:

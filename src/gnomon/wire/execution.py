@@ -609,6 +609,7 @@ class ParsedFile(msgspec.Struct, kw_only=True, tag="parsed_file"):
     """Parser → dag-processor: serialized DAGs, or what went wrong, for one file."""
 
     relative_path: str
+    bundle: str = ""
     dags: list[Json] = []
     #: a traceback cut to the user's frames, or None
     error: str | None = None
