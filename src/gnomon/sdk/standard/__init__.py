@@ -1,0 +1,1 @@
+"""The operators, sensors, triggers and hooks of Airflow's standard provider."""

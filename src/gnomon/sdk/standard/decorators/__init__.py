@@ -1,0 +1,1 @@
+"""`@task.x` of the standard provider."""

@@ -1,0 +1,157 @@
+"""PythonOperator, and the branch and short-circuit operators made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from gnomon.sdk.branch import BranchMixIn
+from gnomon.sdk.operator import BaseOperator
+from gnomon.sdk.skip import SkipMixin
+from gnomon.sdk.taskflow import KeywordParameters, is_async_callable
+
+
+class PythonOperator(BaseOperator):
+    """Call a Python function.
+
+    Args:
+        python_callable: the function; it can name what it wants of the context as arguments.
+        op_args: its positional arguments (templated).
+        op_kwargs: its keyword arguments (templated).
+        templates_dict: further templates; the function gets them as `templates_dict`.
+        templates_exts: endings of template files.
+        show_return_value_in_logs: log what it returns.
+
+    Raises:
+        TypeError: python_callable cannot be called.
+    """
+
+    template_fields: Collection[str] = ("templates_dict", "op_args", "op_kwargs")
+    template_fields_renderers = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
+    ui_color = "#ffefeb"
+    shallow_copy_attrs: Sequence[str] = ("python_callable", "op_kwargs")
+
+    templates_dict: dict[str, Any] | None = None
+    op_args: Collection[Any] = ()
+    show_return_value_in_logs = True
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        templates_dict: dict[str, Any] | None = None,
+        templates_exts: Sequence[str] | None = None,
+        show_return_value_in_logs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(python_callable):
+            raise TypeError(f"`python_callable` param must be callable, not {type(python_callable).__name__}")
+        self.python_callable = python_callable
+        if op_args:
+            self.op_args = op_args
+        self.op_kwargs = op_kwargs or {}
+        if templates_dict is not None:
+            self.templates_dict = templates_dict
+        if templates_exts:
+            self.template_ext = templates_exts
+        if not show_return_value_in_logs:
+            self.show_return_value_in_logs = False
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return is_async_callable(self.python_callable)
+
+    def execute(self, context: Any) -> Any:
+        """Call the function with the part of the context that it wants."""
+        from gnomon.sdk.runtime.context import context_merge
+
+        context_merge(context, self.op_kwargs, templates_dict=self.templates_dict)
+        self.op_kwargs = self.determine_kwargs(context)
+        returned = self.execute_callable()
+        if self.show_return_value_in_logs:
+            self.log.info("Done. Returned value was: %s", returned)
+        else:
+            self.log.info("Done. Returned value not shown")
+        return returned
+
+    def determine_kwargs(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the keyword arguments for the function."""
+        return KeywordParameters.determine(self.python_callable, self.op_args, context).unpacking()
+
+    def execute_callable(self) -> Any:
+        """Call the function."""
+        import inspect
+
+        if inspect.isgeneratorfunction(self.python_callable):
+            return _drain(self.python_callable(*self.op_args, **self.op_kwargs))
+        returned = self.python_callable(*self.op_args, **self.op_kwargs)
+        if inspect.iscoroutine(returned):
+            import asyncio
+
+            return asyncio.run(returned)
+        return returned
+
+
+def _drain(generator: Any) -> Any:
+    """Run a generator function: what it yields is the metadata of assets, what it returns is the result."""
+    from gnomon.sdk.assets import Metadata
+    from gnomon.sdk.runtime.context import get_current_context
+
+    while True:
+        try:
+            yielded = next(generator)
+        except StopIteration as end:
+            return end.value
+        if isinstance(yielded, Metadata):
+            events = get_current_context()["outlet_events"]
+            events[yielded.asset].extra.update(yielded.extra)
+            if yielded.alias is not None:
+                events[yielded.alias].add(yielded.asset, extra=yielded.extra)
+
+
+class BranchPythonOperator(BranchMixIn, PythonOperator):
+    """Call a function that returns the id of the task (or tasks, or group) to go on with."""
+
+    def choose_branch(self, context: Any) -> Any:
+        """Return what the function returns."""
+        return PythonOperator.execute(self, context)
+
+    def execute(self, context: Any) -> Any:
+        """Call the function, and skip what it did not choose."""
+        return self.do_branch(context, self.choose_branch(context))
+
+
+class ShortCircuitOperator(SkipMixin, PythonOperator):
+    """Call a function; if what it returns is false, skip everything downstream.
+
+    Args:
+        ignore_downstream_trigger_rules: skip all of it, whatever the trigger rules; else only what is directly downstream.
+    """
+
+    ignore_downstream_trigger_rules = True
+
+    def __init__(self, *, ignore_downstream_trigger_rules: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not ignore_downstream_trigger_rules:
+            self.ignore_downstream_trigger_rules = False
+
+    def execute(self, context: Any) -> Any:
+        """Call the function, and skip what is downstream if the result is false."""
+        condition = super().execute(context)
+        self.log.info("Condition result is %s", condition)
+        if condition:
+            self.log.info("Proceeding with downstream tasks...")
+            return condition
+        if not self.downstream_task_ids:
+            self.log.info("No downstream tasks; nothing to do.")
+            return condition
+        whole = self.ignore_downstream_trigger_rules
+        tasks = context["task"].get_flat_relatives(upstream=False) if whole else context["task"].downstream_list
+        to_skip = [task for task in tasks if not task.is_teardown]
+        self.log.info("Skipping downstream tasks: %s", [task.task_id for task in to_skip])
+        self.skip(ti=context["ti"], tasks=to_skip)
+        return condition

@@ -1,0 +1,601 @@
+"""Schedules as authors write them. Each becomes a wire.dag.TimetableSpec; `gnomon.model.timetables` works it out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+from typing import Any, ClassVar, NamedTuple
+
+from gnomon.sdk.assets import AssetAll, BaseAsset
+from gnomon.sdk.exceptions import AirflowTimetableInvalid
+
+#: Names for the cron expressions that people write most.
+CRON_PRESETS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@quarterly": "0 0 1 */3 *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+
+
+class DataInterval(NamedTuple):
+    """The time that a run is about."""
+
+    start: Any
+    end: Any
+
+    @classmethod
+    def exact(cls, at: Any) -> DataInterval:
+        """Return an interval without length."""
+        return cls(at, at)
+
+
+class TimeRestriction(NamedTuple):
+    """Between when runs may be scheduled."""
+
+    earliest: Any
+    latest: Any
+    catchup: bool
+
+
+class DagRunInfo(NamedTuple):
+    """When a run starts, and what time it is about."""
+
+    run_after: Any
+    data_interval: DataInterval | None
+    partition_date: Any = None
+    partition_key: str | None = None
+
+    @classmethod
+    def exact(cls, at: Any) -> DagRunInfo:
+        """Return a run at a moment, about that moment."""
+        return cls(at, DataInterval(at, at))
+
+    @classmethod
+    def interval(cls, start: Any, end: Any) -> DagRunInfo:
+        """Return a run at the end of an interval, about that interval."""
+        return cls(end, DataInterval(start, end))
+
+    @property
+    def logical_date(self) -> Any:
+        """The start of the interval."""
+        return self.data_interval.start if self.data_interval is not None else None
+
+
+class Timetable:
+    """A schedule. Subclass it for one of your own: define `next_dagrun_info` and `infer_manual_data_interval`."""
+
+    description: str = ""
+    periodic: bool = True
+    can_be_scheduled: bool = True
+    run_ordering: Collection[str] = ("data_interval_end", "logical_date")
+    active_runs_limit: int | None = None
+    asset_condition: BaseAsset | None = None
+    partitioned: bool = False
+    #: the kind of a wire.dag.TimetableSpec; "custom" is worked out by the class itself
+    kind: ClassVar[str] = "custom"
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> Timetable:
+        """Return the timetable that `serialize` wrote."""
+        return cls(**data)
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what `deserialize` needs, as JSON data."""
+        return {}
+
+    def validate(self) -> None:
+        """Check the timetable.
+
+        Raises:
+            AirflowTimetableInvalid: it can never work.
+        """
+
+    @property
+    def summary(self) -> str:
+        """A short text to show."""
+        return type(self).__name__
+
+    @property
+    def type_name(self) -> str:
+        """The name of the class."""
+        return type(self).__name__
+
+    def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
+        """Return the interval of a manual run."""
+        raise NotImplementedError(f"{type(self).__name__} does not define infer_manual_data_interval()")
+
+    def next_dagrun_info(self, *, last_automated_data_interval: Any, restriction: TimeRestriction) -> DagRunInfo | None:
+        """Return the next run, or None."""
+        raise NotImplementedError(f"{type(self).__name__} does not define next_dagrun_info()")
+
+    def generate_run_id(self, *, run_type: Any, run_after: Any, data_interval: Any = None, **extra: Any) -> str:
+        """Return the run_id of a run."""
+        return f"{getattr(run_type, 'value', run_type)}__{run_after.isoformat()}"
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the TimetableSpec, besides its kind."""
+        return {"classpath": f"{type(self).__module__}.{type(self).__qualname__}", "data": self.serialize()}
+
+    def to_spec(self) -> Any:
+        """Return the wire.dag.TimetableSpec."""
+        from gnomon.wire.dag import TimetableSpec
+
+        return TimetableSpec(kind=self.kind, **self.fields())
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.fields() == other.fields()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self.fields())))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.summary}>"
+
+
+BaseTimetable = Timetable
+
+
+class _ByTime(Timetable):
+    """Worked out by the scheduler; asked here, it builds the scheduler's own."""
+
+    def _built(self) -> Any:
+        from gnomon.model import timetables
+
+        return timetables.build(self.to_spec())
+
+    def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
+        """Return the interval of a manual run."""
+        return DataInterval(*self._built().infer_manual_data_interval(run_after=run_after))
+
+    def next_dagrun_info(self, *, last_automated_data_interval: Any, restriction: TimeRestriction) -> DagRunInfo | None:
+        """Return the next run, or None."""
+        built = self._built()
+        found = built.next_dagrun_info(
+            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+        )
+        return None if found is None else DagRunInfo(found.run_after, DataInterval(*found.data_interval))
+
+
+class NullTimetable(_ByTime):
+    """Never; only by hand."""
+
+    kind = "null"
+    can_be_scheduled = False
+    periodic = False
+    description = "Never, external triggers only"
+
+    @property
+    def summary(self) -> str:
+        """A short text to show."""
+        return "None"
+
+    def fields(self) -> dict[str, Any]:
+        """Return nothing: there is nothing to say."""
+        return {}
+
+
+class OnceTimetable(NullTimetable):
+    """Once, as soon as possible."""
+
+    kind = "once"
+    can_be_scheduled = True
+    description = "Once, as soon as possible"
+
+    @property
+    def summary(self) -> str:
+        """A short text to show."""
+        return "@once"
+
+
+class ContinuousTimetable(NullTimetable):
+    """Again and again, one after the other."""
+
+    kind = "continuous"
+    can_be_scheduled = True
+    active_runs_limit = 1
+    description = "As frequently as possible while still obeying max_active_runs"
+
+    @property
+    def summary(self) -> str:
+        """A short text to show."""
+        return "@continuous"
+
+
+def _zone_name(zone: Any) -> str:
+    from gnomon.sdk.timezone import name_of
+
+    return zone if isinstance(zone, str) else name_of(zone)
+
+
+def _delta_fields(name: str, delta: Any) -> dict[str, Any]:
+    """Return a timedelta as seconds, a relativedelta as its arguments."""
+    if isinstance(delta, dt.timedelta):
+        return {name: delta.total_seconds()}
+    relative = {
+        part: getattr(delta, part)
+        for part in (
+            "years", "months", "days", "leapdays", "hours", "minutes", "seconds", "microseconds",
+            "year", "month", "day", "hour", "minute", "second", "microsecond",
+        )
+        if getattr(delta, part, None) not in (None, 0) or (part in ("hour", "minute", "second") and getattr(delta, part) == 0)
+    }  # fmt: skip
+    if (weekday := getattr(delta, "weekday", None)) is not None:
+        relative["weekday"] = weekday.weekday
+        relative["weekday_n"] = weekday.n or 1
+    return {"relative" if name == "delta" else "interval_relative": relative}
+
+
+def _is_delta(value: Any) -> bool:
+    return isinstance(value, dt.timedelta) or type(value).__name__ == "relativedelta"
+
+
+def _immediately(value: bool | dt.timedelta) -> bool | float:
+    return value.total_seconds() if isinstance(value, dt.timedelta) else value
+
+
+def check_cron(expression: str) -> None:
+    """Check a cron expression.
+
+    Raises:
+        AirflowTimetableInvalid: croniter does not understand it.
+    """
+    from croniter import CroniterBadCronError, CroniterBadDateError, croniter
+
+    try:
+        croniter(expression)
+    except (CroniterBadCronError, CroniterBadDateError, ValueError, KeyError, TypeError) as error:
+        raise AirflowTimetableInvalid(f"invalid cron expression {expression!r}: {error}") from None
+
+
+class _Cron(_ByTime):
+    def __init__(self, cron: str, timezone: Any) -> None:
+        self._given = cron
+        self.expression = CRON_PRESETS.get(cron, cron)
+        self.timezone = timezone
+        self._zone = _zone_name(timezone)
+
+    @property
+    def summary(self) -> str:
+        """The cron expression."""
+        return self.expression
+
+    @property
+    def description(self) -> str:  # type: ignore[override]
+        """The cron expression in words."""
+        return describe_cron(self.expression)
+
+    def validate(self) -> None:
+        """Check the cron expression."""
+        check_cron(self.expression)
+
+    def fields(self) -> dict[str, Any]:
+        """Return the cron expression and its time zone."""
+        return {"crons": [self.expression], "timezone": self._zone}
+
+
+class CronDataIntervalTimetable(_Cron):
+    """A run at the end of each interval between two ticks of a cron expression, about that interval."""
+
+    kind = "cron_interval"
+
+    def __init__(self, cron: str, timezone: Any) -> None:
+        super().__init__(cron, timezone)
+
+
+class CronTriggerTimetable(_Cron):
+    """A run at each tick of a cron expression.
+
+    Args:
+        cron: the expression or a preset.
+        timezone: where its clock hangs.
+        interval: how long before the tick the data interval begins.
+        run_immediately: what to do about the tick before the first; True, False, or at most how long ago.
+    """
+
+    kind = "cron_trigger"
+
+    def __init__(
+        self,
+        cron: str,
+        timezone: Any,
+        *,
+        interval: Any = dt.timedelta(),
+        run_immediately: bool | dt.timedelta = False,
+    ) -> None:
+        super().__init__(cron, timezone)
+        self.interval = interval
+        self.run_immediately = run_immediately
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the spec."""
+        return {
+            **super().fields(),
+            **_delta_fields("interval", self.interval),
+            "run_immediately": _immediately(self.run_immediately),
+        }
+
+
+class MultipleCronTriggerTimetable(_ByTime):
+    """A run at each tick of any of several cron expressions."""
+
+    kind = "multiple_cron_trigger"
+
+    def __init__(
+        self,
+        *crons: str,
+        timezone: Any,
+        interval: Any = dt.timedelta(),
+        run_immediately: bool | dt.timedelta = False,
+    ) -> None:
+        if not crons:
+            raise ValueError("cron expression required")
+        self._timetables = [
+            CronTriggerTimetable(cron, timezone, interval=interval, run_immediately=run_immediately) for cron in crons
+        ]
+
+    @property
+    def summary(self) -> str:
+        """The cron expressions."""
+        return ", ".join(one.summary for one in self._timetables)
+
+    @property
+    def description(self) -> str:  # type: ignore[override]
+        """The cron expressions in words."""
+        return " and ".join(one.description for one in self._timetables)
+
+    def validate(self) -> None:
+        """Check the cron expressions."""
+        for one in self._timetables:
+            one.validate()
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the spec."""
+        return {**self._timetables[0].fields(), "crons": [one.expression for one in self._timetables]}
+
+
+class CronPartitionTimetable(CronTriggerTimetable):
+    """A run at each tick of a cron expression, for the partition of that date."""
+
+    partitioned = True
+
+    def __init__(
+        self,
+        cron: str,
+        *,
+        timezone: Any,
+        run_offset: int | None = None,
+        run_immediately: bool | dt.timedelta = False,
+        key_format: str = "%Y-%m-%dT%H:%M:%S",
+    ) -> None:
+        if run_offset is not None and not isinstance(run_offset, int):
+            raise ValueError("Run offset other than integer not supported yet.")
+        super().__init__(cron, timezone, run_immediately=run_immediately)
+        self.run_offset = run_offset
+        self.key_format = key_format
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the spec."""
+        return {**super().fields(), "data": {"run_offset": self.run_offset or 0, "key_format": self.key_format}}
+
+
+class _Delta(_ByTime):
+    def __init__(self, delta: Any) -> None:
+        if not _is_delta(delta):
+            raise AirflowTimetableInvalid(f"{delta!r} is neither a timedelta nor a relativedelta")
+        self._delta = delta
+
+    @property
+    def summary(self) -> str:
+        """The delta."""
+        return str(self._delta)
+
+    def validate(self) -> None:
+        """Check that the delta goes forward."""
+        start = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
+        if start + self._delta <= start:
+            raise AirflowTimetableInvalid(f"schedule interval must be positive, not {self._delta!r}")
+
+    def fields(self) -> dict[str, Any]:
+        """Return the delta."""
+        return _delta_fields("delta", self._delta)
+
+
+class DeltaDataIntervalTimetable(_Delta):
+    """A run at the end of each interval of a fixed length, about that interval."""
+
+    kind = "delta_interval"
+
+
+class DeltaTriggerTimetable(_Delta):
+    """A run every so often.
+
+    Args:
+        delta: how often.
+        interval: how long before that the data interval begins.
+    """
+
+    kind = "delta_trigger"
+
+    def __init__(self, delta: Any, *, interval: Any = dt.timedelta()) -> None:
+        super().__init__(delta)
+        self.interval = interval
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the spec."""
+        return {**super().fields(), **_delta_fields("interval", self.interval)}
+
+
+class EventsTimetable(_ByTime):
+    """A run at each of a list of dates.
+
+    Args:
+        event_dates: the dates.
+        restrict_to_events: a manual run is about the latest of them, rather than about now.
+        presorted: the dates are in order.
+        description: what they are.
+    """
+
+    kind = "events"
+
+    def __init__(
+        self,
+        event_dates: Iterable[dt.datetime],
+        restrict_to_events: bool = False,
+        presorted: bool = False,
+        description: str | None = None,
+    ) -> None:
+        from gnomon.sdk.timezone import coerce_datetime
+
+        dates = [coerce_datetime(date) for date in event_dates]
+        self.event_dates: list[Any] = dates if presorted else sorted(dates)  # type: ignore[type-var]
+        self.restrict_to_events = restrict_to_events
+        self._description = description
+
+    @property
+    def summary(self) -> str:
+        """How many dates."""
+        return f"{len(self.event_dates)} events"
+
+    @property
+    def description(self) -> str:  # type: ignore[override]
+        """What the dates are."""
+        if self._description:
+            return self._description
+        if not self.event_dates:
+            return "No events"
+        return f"{len(self.event_dates)} events between {self.event_dates[0]} and {self.event_dates[-1]}"
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the spec."""
+        return {
+            "events": [date.isoformat() for date in self.event_dates],
+            "restrict_to_events": self.restrict_to_events,
+            "description": self._description,
+        }
+
+
+class AssetTriggeredTimetable(Timetable):
+    """A run whenever an asset condition is met."""
+
+    kind = "assets"
+    can_be_scheduled = False
+    description = "Triggered by assets"
+
+    def __init__(self, assets: BaseAsset | Collection[BaseAsset]) -> None:
+        self.asset_condition = assets if isinstance(assets, BaseAsset) else AssetAll(*assets)
+
+    @property
+    def summary(self) -> str:
+        """The word "Asset"."""
+        return "Asset"
+
+    def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
+        """Return an interval without length."""
+        return DataInterval.exact(run_after)
+
+    def fields(self) -> dict[str, Any]:
+        """Return the condition."""
+        assert self.asset_condition is not None
+        return {"assets": self.asset_condition.as_expression()}
+
+
+class PartitionedAssetTimetable(AssetTriggeredTimetable):
+    """A run for each partition whose asset condition is met."""
+
+    partitioned = True
+
+    def __init__(self, *, assets: Any, partition_mapper_config: Any = None, default_partition_mapper: Any = None) -> None:
+        super().__init__(assets)
+        self.partition_mapper_config = partition_mapper_config or {}
+        self.default_partition_mapper = default_partition_mapper
+
+
+class AssetOrTimeSchedule(AssetTriggeredTimetable):
+    """A run at each tick of a timetable, and whenever an asset condition is met."""
+
+    kind = "asset_or_time"
+    can_be_scheduled = True
+
+    def __init__(self, *, timetable: Timetable, assets: Any = None, datasets: Any = None) -> None:
+        super().__init__(assets if assets is not None else datasets)
+        self.timetable = timetable
+        self.active_runs_limit = timetable.active_runs_limit
+
+    @property
+    def summary(self) -> str:
+        """The assets and the time."""
+        return f"Asset or {self.timetable.summary}"
+
+    @property
+    def description(self) -> str:  # type: ignore[override]
+        """The assets and the time, in words."""
+        return f"Triggered by assets or {self.timetable.description}"
+
+    def validate(self) -> None:
+        """Check the timetable."""
+        self.timetable.validate()
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the spec."""
+        return {**super().fields(), "base": self.timetable.to_spec()}
+
+
+DatasetOrTimeSchedule = AssetOrTimeSchedule
+
+
+def describe_cron(expression: str) -> str:
+    """Return a cron expression in words, or nothing if there are none."""
+    from cron_descriptor import CasingTypeEnum, ExpressionDescriptor
+
+    try:
+        described: str = ExpressionDescriptor(
+            expression, casing_type=CasingTypeEnum.Sentence, use_24hour_time_format=True
+        ).get_description()
+    except Exception:
+        return ""
+    return described
+
+
+def interpret(schedule: Any, timezone: Any) -> Timetable:
+    """Return the timetable of a DAG's `schedule`.
+
+    Args:
+        schedule: None, a preset, a cron expression, a timedelta or relativedelta, an asset, several, or a Timetable.
+        timezone: where the clock of a cron expression hangs; called without arguments if it is a function.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if schedule is None or schedule == "None":
+        return NullTimetable()
+    if isinstance(schedule, Timetable):
+        return schedule
+    if schedule == "@once":
+        return OnceTimetable()
+    if schedule == "@continuous":
+        return ContinuousTimetable()
+    if isinstance(schedule, BaseAsset):
+        return AssetTriggeredTimetable(schedule)
+    intervals = _data_intervals()
+    if isinstance(schedule, str):
+        zone = timezone() if callable(timezone) else timezone
+        return CronDataIntervalTimetable(schedule, zone) if intervals else CronTriggerTimetable(schedule, zone)
+    if _is_delta(schedule):
+        return DeltaDataIntervalTimetable(schedule) if intervals else DeltaTriggerTimetable(schedule)
+    if isinstance(schedule, Collection):
+        if not all(isinstance(one, BaseAsset) for one in schedule):
+            raise ValueError(
+                "All elements in 'schedule' should be either assets, asset references, or asset aliases"
+            )
+        return AssetTriggeredTimetable(AssetAll(*schedule))
+    raise ValueError(f"{schedule!r} is not a valid schedule.")
+
+
+def _data_intervals() -> bool:
+    from gnomon.sdk.settings import profile, setting
+
+    return bool(setting("scheduler", "create_cron_data_intervals", profile() == 2))
