@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from gnomon.service.home import airflow_home
 
@@ -157,14 +157,16 @@ class Config:
         """Return the object whose dotted path is the value; None when it is empty."""
         return self._typed(section, key, fallback, _import_path, "the path of something that can be imported")
 
-    def profile(self) -> int:
+    def profile(self) -> Literal[2, 3]:
         """Return `[core] compat`, 2 or 3."""
         value = self.getint("core", "compat")
-        if value not in (2, 3):
-            setting = self.lookup("core", "compat")
-            source = setting.source if setting else _DEFAULT
-            raise ConfigError(f"[core] compat: {value} is neither 2 nor 3; it comes from {source}")
-        return value
+        if value == 2:
+            return 2
+        if value == 3:
+            return 3
+        setting = self.lookup("core", "compat")
+        source = setting.source if setting else _DEFAULT
+        raise ConfigError(f"[core] compat: {value} is neither 2 nor 3; it comes from {source}")
 
     def get_mandatory_value(self, section: str, key: str, **kwargs: Any) -> str:
         """Return the value as text; it is an error when there is none."""
@@ -359,7 +361,7 @@ class Config:
 conf = Config()
 
 
-def profile() -> int:
+def profile() -> Literal[2, 3]:
     """Return the Airflow generation whose defaults count, 2 or 3: `[core] compat`.
 
     Raises:
