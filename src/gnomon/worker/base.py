@@ -20,7 +20,7 @@ from typing import cast
 
 from gnomon.service import clock
 from gnomon.wire import execution as wire
-from gnomon.worker import linux, logs, process, template
+from gnomon.worker import linux, logs, process, rehearsal, template
 from gnomon.worker.eventloop import EventLoop, Stream
 
 _decode = wire.decoder(wire.ToBase).decode
@@ -122,6 +122,7 @@ def main() -> None:
     usercode = cast(process.UserCode, importlib.import_module(module))
     usercode.preload()
     logs.install()
+    rehearsal.rehearse(usercode, rehearsal.ROUNDS)
     gc.collect()
     gc.freeze()
     Base(socket.socket(fileno=sock_fd), worker_socket, usercode).serve()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import random
 import signal
 import socket
 import sys
@@ -25,6 +24,7 @@ class UserCode(Protocol):
     """The functions of `gnomon.worker.usercode`."""
 
     def preload(self) -> None: ...
+    def rehearsal_dag(self) -> Any: ...
     def load_file(self, file: wire.FileRef) -> Any: ...
     def run_try(self, workload: wire.Workload, dag: Any, channel: TaskChannel) -> None: ...
     def run_callback(self, workload: wire.CallbackWorkload, dags: dict[str, Any], channel: TaskChannel) -> None: ...
@@ -92,7 +92,6 @@ def _run_try(workload: wire.Workload, dags: dict[str, Any], usercode: UserCode, 
 
 
 def _reseed() -> None:
-    # `random` itself is reseeded by Python after each fork; two tasks must not draw the same from numpy either.
-    random.seed()
+    # Python reseeds `random` after each fork; two tasks must not draw the same from numpy either.
     if (numpy_random := sys.modules.get("numpy.random")) is not None:
         numpy_random.seed()

@@ -12,13 +12,14 @@ import signal
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from gnomon.sdk.runtime.channel import ChannelClosedError, SocketChannel
+from gnomon.service import clock
 from gnomon.service.masking import masker
 from gnomon.wire import execution as wire
 from gnomon.wire import framing
-from gnomon.worker import linux, logs, process, reuse
+from gnomon.worker import linux, logs, process, rehearsal, reuse
 from gnomon.worker.eventloop import EventLoop, Stream
 from gnomon.worker.pieces import key_of
 from gnomon.worker.reuse import CurrentLog
@@ -27,6 +28,9 @@ _decode = wire.decoder(wire.ToTemplate).decode
 _READ_SIZE = 1 << 16
 #: How much of a pipe is read at most when its process has ended; others may go on writing to it.
 _LAST_READS = 4
+#: A process is kept ready for the next try for so long after the last one.
+_SPARE_SECONDS = 10.0
+_LENGTH_BYTES = 4
 
 
 class Child:
@@ -42,6 +46,13 @@ class Child:
         self.current_log = current_log
         #: makes the message that it is gone, from the status
         self.gone: Callable[[int], wire.Exited | wire.RunnerGone] | None = None
+
+
+class Spare(NamedTuple):
+    """A process that waits for its launch at the other end of a pipe."""
+
+    child: Child
+    write_end: int
 
 
 class Template:
@@ -63,6 +74,9 @@ class Template:
         self._secrets.setblocking(False)
         self._loop.watch(self._secrets.fileno(), self._learn)
         self._loop.on_signal(signal.SIGCHLD, self._reap)
+        self._spare: Spare | None = None
+        self._spare_is_due = False
+        self._last_launch = 0.0
 
     def serve(self) -> None:
         """Fork and reap until the worker is gone."""
@@ -71,17 +85,20 @@ class Template:
     def _on_frame(self, stream: Stream, payload: bytes) -> None:
         message = _decode(payload)
         if type(message) is wire.Launch:
-            self._launch(message)
+            self._launch(message, payload)
         elif type(message) is wire.OpenRunner:
             self._open_runner(message.id)
         elif type(message) is wire.MaskSecret:
             masker.add(message.value)
 
-    def _launch(self, launch: wire.Launch) -> None:
+    def _launch(self, launch: wire.Launch, payload: bytes) -> None:
         key = key_of(launch.workload)
-        child = self._fork(partial(self._run_task, launch, key), launch.log_path)
+        child = self._hand_to_spare(launch, payload)
+        if child is None:
+            child = self._fork(partial(self._run_task, launch), launch.log_path)
         child.gone = partial(_exited, key)
         self._stream.send(wire.encode(wire.Launched(key=key, pid=child.pid)))
+        self._want_spare()
 
     def _open_runner(self, number: int) -> None:
         current_log = CurrentLog()
@@ -116,10 +133,58 @@ class Template:
         finally:
             os._exit(status)  # what was forked along (exit handlers, threads) belongs to the template
 
-    def _run_task(self, launch: wire.Launch, key: wire.TryKey) -> None:
-        channel = SocketChannel.connect(self._worker_socket)
-        channel.hello(key, os.getpid())
+    def _run_task(self, launch: wire.Launch, channel: SocketChannel | None = None) -> None:
+        channel = channel or SocketChannel.connect(self._worker_socket)
+        channel.hello(key_of(launch.workload), os.getpid())
         process.run(launch, self._dags, self._usercode, channel)
+
+    # -------------------------------------------------------------------------------------------------- spare
+
+    def _want_spare(self) -> None:
+        self._last_launch = clock.monotonic()
+        if self._spare is None and not self._spare_is_due:
+            self._spare_is_due = True
+            self._loop.call_soon(self._prepare_spare)
+
+    def _prepare_spare(self) -> None:
+        """Fork the process of the next try now, so that the try need not wait for it."""
+        self._spare_is_due = False
+        read_end, write_end = os.pipe()
+        child = self._fork(partial(self._run_spare, read_end), "")
+        os.close(read_end)
+        self._spare = Spare(child, write_end)
+        self._loop.call_later(_SPARE_SECONDS, partial(self._expire_spare, self._spare))
+
+    def _run_spare(self, read_end: int) -> None:
+        rehearsal.rehearse(self._usercode)
+        channel = SocketChannel.connect(self._worker_socket)
+        with open(read_end, "rb") as pipe:
+            payload = pipe.read(int.from_bytes(pipe.read(_LENGTH_BYTES)))
+        self._run_task(_decode(payload), channel)
+
+    def _hand_to_spare(self, launch: wire.Launch, payload: bytes) -> Child | None:
+        """Give a launch to the spare process, if there is one."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return None
+        with open(spare.write_end, "wb", buffering=0) as pipe:
+            try:
+                pipe.write(len(payload).to_bytes(_LENGTH_BYTES) + payload)
+            except BrokenPipeError:
+                return None
+        spare.child.output.redirect(launch.log_path)
+        return spare.child
+
+    def _expire_spare(self, spare: Spare) -> None:
+        if self._spare is not spare:
+            return
+        rest = self._last_launch + _SPARE_SECONDS - clock.monotonic()
+        if rest > 0:
+            self._loop.call_later(rest, partial(self._expire_spare, spare))
+            return
+        self._spare = None
+        os.close(spare.write_end)
+        linux.kill_group(spare.child.pid, signal.SIGKILL)
 
     # ------------------------------------------------------------------------------------ what tasks leave behind
 

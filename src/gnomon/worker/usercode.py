@@ -6,6 +6,7 @@ pass a smaller one.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gnomon.wire.execution import CallbackWorkload, FileRef, Workload
@@ -21,6 +22,14 @@ def preload() -> None:
     from gnomon.worker import runner
 
     runner.preload()
+
+
+@cache
+def rehearsal_dag() -> Any:
+    """Return a DAG with one task, `nothing`, that does nothing."""
+    from gnomon.worker import rehearsal
+
+    return rehearsal.make_dag()
 
 
 def load_file(file: FileRef) -> LoadedFile:
