@@ -137,7 +137,7 @@ def begin(
     os.environ.update(environ)
     if statefile.running():
         raise starter.already_running()
-    project.home.mkdir(parents=True, exist_ok=True)
+    projects.link_folders(project.root, project.home)
     (project.home / "env-file").write_text(env_file or "", encoding="utf-8")
     chosen = _choose_port(project, port)
     for line in [*project.warnings, *missing_requirements(project.root / "requirements.txt")]:

@@ -109,20 +109,30 @@ def _dag_processor(argv: list[str]) -> None:
     from gnomon.api.execution.handlers import Handlers
     from gnomon.parsing.processor import DagProcessor
     from gnomon.store.engine import open_store
+    from gnomon.store.errors import Unavailable
 
     with open_store() as store:
         handlers = Handlers(store)
-        _services(DagProcessor(store, lambda request: handlers.handle(None, request)))
+        _services(
+            DagProcessor(store.dags, lambda request: handlers.handle(None, request), outage=(OSError, Unavailable))
+        )
 
 
 def _triggerer(argv: list[str]) -> None:
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="gnomon triggerer")
+    parser.add_argument("--capacity", type=int)
+    parser.add_argument("--queues")
+    options = parser.parse_args(argv)
+
     from gnomon.api.execution.handlers import Handlers
     from gnomon.store.engine import open_store
     from gnomon.triggerer.service import Triggerer
 
+    queues = options.queues.split(",") if options.queues else None
     with open_store() as store:
-        handlers = Handlers(store)
-        _services(Triggerer(store, lambda request: handlers.handle(None, request)))
+        _services(Triggerer(store, Handlers(store).handle, capacity=options.capacity, queues=queues))
 
 
 def _api_server(argv: list[str]) -> None:

@@ -159,6 +159,16 @@ def last_env_file(project: Project) -> str | None:
         return None
 
 
+def link_folders(root: Path, home: Path) -> None:
+    """Let `$AIRFLOW_HOME/include/…` mean the project's folder, as it does in an image, where both are the same."""
+    home.mkdir(parents=True, exist_ok=True)
+    for folder in root.iterdir():
+        link = home / folder.name
+        if folder.is_dir() and not folder.name.startswith((".", "__")) and not link.exists() and folder.name != "logs":
+            link.unlink(missing_ok=True)
+            link.symlink_to(folder, target_is_directory=True)
+
+
 def valid_name(name: str) -> bool:
     """Say whether a project may be called this."""
     return re.fullmatch(r"[\w.-]+", name) is not None and name.strip(".") != ""

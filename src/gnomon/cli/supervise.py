@@ -273,6 +273,8 @@ class Supervisor:
         self.workers[child.pid] = name
         child.returncode = 0  # we wait for it ourselves
         self._forked(name, child.pid)
+        # It has nothing to prepare: it takes work as soon as the scheduler is there.
+        self._is_ready(child.pid)
 
     def _arguments(self, name: str) -> list[str]:
         return ["--port", str(self.options.port), "--host", self.options.host] if name == "api-server" else []

@@ -194,7 +194,8 @@ class AbstractOperator(Templater, DAGNode):
     def iter_mapped_dependants(self) -> Iterator[Any]:
         """Yield the mapped tasks and groups that expand over what this returns."""
         for node in self._mapped_nodes_downstream():
-            if any(operator is self for operator in node.iter_mapped_dependencies()):
+            # By id, not identity: a task that runs is a copy of the one that others were wired to.
+            if any(operator.task_id == self.task_id for operator in node.iter_mapped_dependencies()):
                 yield node
 
     def _mapped_nodes_downstream(self) -> Iterator[Any]:

@@ -1,0 +1,133 @@
+"""`gnomon dev parse`: are all DAG files in order?"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+from gnomon.cli import project as projects
+from gnomon.cli.errors import CommandError
+from gnomon.cli.lazy import CONTEXT
+from gnomon.cli.local_files import LocalFile
+from gnomon.wire import execution as wire
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
+
+#: Frames of a traceback, and the place that a syntax error names.
+_FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)', re.MULTILINE)
+
+
+@app.command()
+def parse(
+    files: Annotated[list[str] | None, typer.Argument(help="Only these files.")] = None,
+    env: Annotated[str | None, typer.Option("-e", "--env", help="Env file.", show_default=".env")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Import every DAG file in a process of its own, and say what is wrong, with file and line.
+
+    Variables and connections have their real values: those of airflow_settings.yaml, the environment and the
+    project's database. Nothing needs to run. The exit code is 1 if a file cannot be imported.
+    """
+    project = projects.require()
+    began = time.perf_counter()
+    os.environ.pop("AIRFLOW_HOME", None)
+    from gnomon.api.execution.handlers import Handlers
+    from gnomon.cli import local_files
+    from gnomon.cli.private import private_store
+
+    with private_store(env) as store:
+        handlers = Handlers(store)
+        chosen, problems = _chosen(project, files)
+        found = local_files.parse(chosen, lambda request: handlers.handle(None, request))
+    found.sort(key=lambda pair: pair[0].path)
+    seconds = time.perf_counter() - began
+    failed = [pair for pair in found if pair[1].error]
+    if as_json:
+        print(json.dumps([_as_json(file, parsed) for file, parsed in found], ensure_ascii=False))
+    else:
+        _print(found, problems, seconds)
+    if failed or problems:
+        raise typer.Exit(1)
+
+
+def _chosen(project: projects.Project, named: list[str] | None) -> tuple[list[LocalFile], list[str]]:
+    from gnomon.cli import local_files
+
+    if named:
+        return [local_files.one_file(name) for name in named], []
+    files, problems = local_files.configured_files()
+    excused = _exceptions(project.root)
+    return [file for file in files if not _is_excused(file, project.root, excused)], problems
+
+
+def _exceptions(root: Path) -> set[str]:
+    path = root / ".astro" / "dag_integrity_exceptions.txt"
+    if not path.is_file():
+        return set()
+    lines = (line.split("#", 1)[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return {line for line in lines if line}
+
+
+def _is_excused(file: LocalFile, root: Path, excused: set[str]) -> bool:
+    return os.path.relpath(file.path, root) in excused or file.relative_path in excused
+
+
+def _print(found: list[tuple[LocalFile, wire.ParsedFile]], problems: list[str], seconds: float) -> None:
+    dags = 0
+    for file, parsed in found:
+        dags += len(parsed.dags)
+        for _, message in parsed.warnings:
+            print(f"{file.shown()}: warning: {message}")
+        if parsed.error:
+            print(f"{place(file, parsed.error)}: {last_line(parsed.error)}")
+            print("\n".join(f"    {line}" for line in parsed.error.rstrip().splitlines()))
+    for problem in problems:
+        print(problem)
+    failed = sum(1 for _, parsed in found if parsed.error) + len(problems)
+    files = f"{len(found)} file{'s' * (len(found) != 1)}"
+    if failed:
+        print(f"✘ {failed} of {files} cannot be used, {dags} DAGs in the others, {seconds:.1f} s")
+    elif not found:
+        raise CommandError("there is no DAG file: no .py file that speaks of airflow and of a dag")
+    else:
+        print(f"✔ No errors detected in your DAGs: {files}, {dags} DAG{'s' * (dags != 1)}, {seconds:.1f} s")
+
+
+def _as_json(file: LocalFile, parsed: wire.ParsedFile) -> dict[str, Any]:
+    line = place(file, parsed.error).rpartition(":")[2] if parsed.error else ""
+    return {
+        "file": file.path,
+        "line": int(line) if line.isdigit() else None,
+        "error": last_line(parsed.error) if parsed.error else None,
+        "traceback": parsed.error,
+        "warnings": [message for _, message in parsed.warnings],
+        "dags": [json.loads(data)["dag_id"] for data in parsed.dags],
+        "seconds": round(parsed.seconds, 4),
+    }
+
+
+def place(file: LocalFile, error: str) -> str:
+    """Return file:line of an error: the last frame that is in this very file."""
+    lines = [match["line"] for match in _FRAME.finditer(error) if os.path.realpath(match["path"]) == os.path.realpath(file.path)]
+    if lines:
+        return f"{file.shown()}:{lines[-1]}"
+    # Errors that are no tracebacks name the line in words, or none.
+    named = re.search(re.escape(os.path.basename(file.path)) + r":(\d+)|\bline (\d+)", error)
+    return f"{file.shown()}:{named[1] or named[2]}" if named else file.shown()
+
+
+def last_line(error: str) -> str:
+    """Return what went wrong, without the way there."""
+    lines = [line for line in error.strip().splitlines() if line.strip()]
+    # A remark may follow the traceback after an empty line; the exception's own line says more.
+    for line in reversed(lines):
+        if re.match(r"^[\w.]+(Error|Exception|Warning|Exit|Interrupt|NotFound|Timeout)\b", line):
+            return line
+    return lines[-1] if lines else error
