@@ -109,7 +109,7 @@ class SocketChannel:
         self._splitter = framing.Splitter()
         self._arrived: deque[Any] = deque()
         self._unread_replies = 0
-        self._proceed: wire.Proceed | None = None
+        self._go_aheads: deque[wire.Proceed] = deque()
         self._launches: deque[wire.Launch] = deque()
         self._moving_bytes: int | None = None
         self._interruption: BaseException | None = None
@@ -158,10 +158,9 @@ class SocketChannel:
 
     def proceed(self) -> wire.Proceed:
         with self._lock:
-            while self._proceed is None:
+            while not self._go_aheads:
                 self._receive()
-            answer, self._proceed = self._proceed, None
-            return answer
+            return self._go_aheads.popleft()
 
     def finish(self, outcome: wire.Outcome | wire.CallbackDone) -> None:
         with self._lock:
@@ -195,7 +194,7 @@ class SocketChannel:
             for payload in self._splitter.feed(data):
                 message = self._decode(payload)
                 if type(message) is wire.Proceed:
-                    self._proceed = message
+                    self._go_aheads.append(message)
                 elif type(message) is wire.Launch:
                     self._launches.append(message)
                 else:

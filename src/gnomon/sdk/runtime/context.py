@@ -124,7 +124,7 @@ class Context(dict[str, Any]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __or__(self, other: Any) -> dict[str, Any]:  # type: ignore[override]
+    def __or__(self, other: Any) -> dict[str, Any]:
         return {**self, **other}
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from calendar import timegm
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from pendulum import DateTime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def moment(micros: int | None) -> DateTime | None:
@@ -34,7 +34,8 @@ def micros(at: datetime | None) -> int | None:
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    return (at - _EPOCH) // _MICROSECOND
+    # Not by subtraction: pendulum's intervals cannot be divided by a timedelta.
+    return timegm(at.utctimetuple()) * 1_000_000 + at.microsecond
 
 
 class _Moment:

@@ -459,9 +459,10 @@ class _Pull(NamedTuple):
 
     def _by_task(self, tasks: list[str]) -> dict[str, list[Any]]:
         cls = xcom.backend()
-        if "get_all" in cls.__dict__:  # the backend has its own way of reading
-            names = {"key": self.key, "dag_id": self.dag_id, "run_id": self.run_id}
-            return {task: cls.get_all(task_id=task, **names) or [] for task in tasks}  # type: ignore[arg-type]
+        if cls.get_all.__func__ is not xcom.BaseXCom.get_all.__func__:  # the backend has its own way of reading
+            names: dict[str, Any] = {"key": self.key, "dag_id": self.dag_id, "run_id": self.run_id}
+            names["include_prior_dates"] = self.include_prior_dates
+            return {task: cls.get_all(task_id=task, **names) or [] for task in tasks}
         grouped: dict[str, list[Any]] = {}
         for one in self._fetch(tasks, None):
             grouped.setdefault(one.task_id, []).append(self._read(one))

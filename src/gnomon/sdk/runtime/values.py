@@ -65,7 +65,7 @@ def decode(data: bytes | str) -> Any:
     return from_plain(value) if type(value) in (list, dict) else value
 
 
-def to_plain(value: Any, path: str = "", depth: int = 0) -> Any:  # noqa: PLR0911 - one per kind
+def to_plain(value: Any, path: str = "", depth: int = 0) -> Any:
     """Return `value` in terms of what JSON knows."""
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
@@ -101,7 +101,7 @@ def _plain_dict(value: dict[Any, Any], path: str, depth: int) -> dict[str, Any]:
     return plain
 
 
-def _unusual(value: Any, path: str, depth: int) -> Any:
+def _unusual(value: Any, path: str, depth: int) -> Any:  # noqa: PLR0911 - one per kind
     kind = type(value)
     if hasattr(kind, "__resolve_lazily__"):
         return to_plain(value.__resolve_lazily__(), path, depth)
