@@ -78,12 +78,14 @@ class Interruptions:
                 self._interrupt(AirflowTaskTimeout(f"the task ran longer than its execution_timeout of {seconds:g} s"))
 
         previous = signal.signal(signal.SIGALRM, expire)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, previous)
+            if remaining:  # somebody else's alarm goes on
+                signal.setitimer(signal.ITIMER_REAL, remaining, interval)
 
     def _interrupt(self, error: BaseException) -> None:
         if not self._channel.busy():

@@ -21,7 +21,9 @@ class Op(BaseOperator):
 
     template_fields = ("text", "more")
 
-    def __init__(self, function: Callable[..., Any] = lambda context: None, text: Any = "", more: Any = None, **kwargs: Any):
+    def __init__(
+        self, function: Callable[..., Any] = lambda context: None, text: Any = "", more: Any = None, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         self.function, self.text, self.more = function, text, more
 

@@ -98,7 +98,9 @@ class FakeChannel:
 
     def _GetVariable(self, ask: wire.GetVariable) -> wire.Reply:
         value = self.variables.get(ask.key)
-        return wire.Problem("not_found", f"no variable {ask.key}") if value is None else wire.VariableFound(ask.key, value)
+        return (
+            wire.Problem("not_found", f"no variable {ask.key}") if value is None else wire.VariableFound(ask.key, value)
+        )
 
     def _GetConnection(self, ask: wire.GetConnection) -> wire.Reply:
         return self.connections.get(ask.conn_id) or wire.Problem("not_found", f"no connection {ask.conn_id}")

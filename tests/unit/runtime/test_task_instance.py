@@ -109,9 +109,7 @@ def test_2_a_mapped_task_gives_its_values(make_ti: Make, channel: FakeChannel) -
 def test_prior_dates_other_dags_and_runs_are_passed_on(make_ti: Make, channel: FakeChannel) -> None:
     make_ti().xcom_pull("a", dag_id="other", run_id="r", include_prior_dates=True, key="k")
 
-    assert channel.log == [
-        wire.GetXComs(dag_id="other", run_id="r", task_ids=["a"], key="k", include_prior_dates=True)
-    ]
+    assert channel.log == [wire.GetXComs(dag_id="other", run_id="r", task_ids=["a"], key="k", include_prior_dates=True)]
 
 
 # ------------------------------------------------------------------------------------------------- pushing
