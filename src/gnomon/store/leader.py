@@ -7,7 +7,6 @@ checks in its own transaction: a leader that was cut off and does not know it ye
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import select
@@ -164,17 +163,18 @@ class _AdvisoryLock:
         return None
 
     def held(self) -> bool:
-        """The server says nothing on this session unless it ends it, so anything to read is the end."""
-        if self._conn.closed:
-            return False
-        readable, _, _ = select.select([self._conn.fileno()], [], [], 0)
-        if not readable:
-            return True
+        """Read what the server says unasked: changed settings, or why it ends the session, and then the end."""
         import psycopg
 
-        with contextlib.suppress(psycopg.Error):
-            self._conn.pgconn.consume_input()
-            return bool(self._conn.pgconn.status == psycopg.pq.ConnStatus.OK)
+        try:
+            while not self._conn.closed:
+                ready = select.poll()
+                ready.register(self._conn.fileno(), select.POLLIN)
+                if not ready.poll(0):
+                    return True
+                self._conn.pgconn.consume_input()
+        except psycopg.Error:
+            self._conn.close()
         return False
 
     def release(self) -> None:

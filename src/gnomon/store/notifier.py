@@ -257,8 +257,21 @@ class _PostgresListener:
         self._retry: asyncio.TimerHandle | None = None
         self._reconnecting: asyncio.Future[Any] | None = None
         # The first connection is made here, so that nothing said after `subscribe` is missed.
-        self._conn: psycopg.Connection[Any] | None = _listening(url)
-        loop.add_reader(self._conn.fileno(), self._read)
+        self._conn: psycopg.Connection[Any] | None = None
+        self._fd = -1
+        self._use(_listening(url))
+
+    def _use(self, conn: psycopg.Connection[Any]) -> None:
+        # The descriptor is kept, for a connection that is lost no longer tells it.
+        self._conn, self._fd = conn, conn.fileno()
+        self._loop.add_reader(self._fd, self._read)
+
+    def _let_go(self) -> None:
+        if self._conn is not None:
+            if not self._loop.is_closed():
+                self._loop.remove_reader(self._fd)
+            self._conn.close()
+            self._conn = None
 
     def _read(self) -> None:
         import psycopg
@@ -274,17 +287,11 @@ class _PostgresListener:
             topic, _, payload = found.extra.decode().partition(":")
             notices.append(Notice(topic, payload))
         if broken:
-            self._drop()
+            self._let_go()
+            self._schedule()
         for notice in notices:
             if notice.topic in self._topics:
                 self._callback(notice)
-
-    def _drop(self) -> None:
-        if self._conn is not None:
-            self._loop.remove_reader(self._conn.fileno())
-            self._conn.close()
-            self._conn = None
-            self._schedule()
 
     def _schedule(self) -> None:
         delay = _RECONNECT_SECONDS[min(self._failures, len(_RECONNECT_SECONDS) - 1)]
@@ -306,8 +313,7 @@ class _PostgresListener:
             self._schedule()
             return
         self._failures = 0
-        self._conn = attempt.result()
-        self._loop.add_reader(self._conn.fileno(), self._read)
+        self._use(attempt.result())
         for topic in sorted(self._topics):
             self._callback(Notice(topic, ""))
 
@@ -315,11 +321,7 @@ class _PostgresListener:
         self._closed = True
         if self._retry is not None:
             self._retry.cancel()
-        if self._conn is not None:
-            if not self._loop.is_closed():
-                self._loop.remove_reader(self._conn.fileno())
-            self._conn.close()
-            self._conn = None
+        self._let_go()
 
 
 def connect_alone(url: URL, role: str) -> psycopg.Connection[Any]:
