@@ -194,27 +194,30 @@ class _Log:
         self._path = path
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+            self._fd = os.open(path, flags, 0o600)
         except OSError:
-            fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        for stream in (1, 2):
-            os.dup2(fd, stream)
-        os.close(fd)
+            self._fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        _redirect(self._fd)
 
     def close(self) -> None:
-        """Give standard output and error back to nobody."""
+        """Have standard output and error go nowhere."""
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except (OSError, ValueError):
-                pass
-        empty = os.fstat(1).st_size == 0
-        fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        for number in (1, 2):
-            os.dup2(fd, number)
-        os.close(fd)
-        if empty:
+            except (AttributeError, OSError, ValueError):
+                pass  # the file has closed or replaced it
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        _redirect(nowhere)
+        os.close(nowhere)
+        if os.fstat(self._fd).st_size == 0:
             try:
                 os.unlink(self._path)
             except OSError:
                 pass
+        os.close(self._fd)
+
+
+def _redirect(fd: int) -> None:
+    for standard in (1, 2):
+        os.dup2(fd, standard)

@@ -10,6 +10,7 @@ had parsed another one before is tried once more in a new one, so that no file i
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import os
@@ -20,6 +21,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 
+from gnomon.model.schedule import schedule_of
 from gnomon.parsing import child
 from gnomon.parsing.project import source_hash
 from gnomon.service import clock
@@ -29,6 +31,8 @@ from gnomon.wire import framing
 
 #: Imported once, for every DAG file imports some of them.
 PRELOADED = (
+    "json",
+    "pendulum",
     "gnomon.sdk",
     "gnomon.sdk.dag",
     "gnomon.sdk.serialization",
@@ -52,6 +56,7 @@ PRELOADED = (
 _LINGER_SECONDS = 0.1
 #: After so many files a child is let go: what they leave behind in it adds up.
 _FILES_PER_CHILD = 500
+_PR_SET_CHILD_SUBREAPER = 36
 _decode_request = wire.decoder(wire.ToParser).decode
 _decode_answer = wire.decoder(wire.FromParser).decode
 
@@ -234,7 +239,21 @@ class Parser:
             except ProcessLookupError:
                 pass
             _, status = os.waitpid(one.pid, 0)
+        self._end_orphans()
         return status
+
+    def _end_orphans(self) -> None:
+        """End what DAG files have started in sessions of their own; it has become this process's child."""
+        me = os.getpid()
+        try:
+            with open(f"/proc/{me}/task/{me}/children", "rb") as file:
+                children = [int(word) for word in file.read().split()]
+        except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+            return
+        for pid in children:
+            if pid not in self._children:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
     # --------------------------------------------------------------------------------------------- deadlines
 
@@ -272,12 +291,28 @@ def preload() -> None:
             importlib.import_module(name)
         except ImportError:
             continue  # a name that this release does not have is no reason not to parse
+    _rehearse()
+
+
+def _rehearse() -> None:
+    """Make a DAG, for much of the SDK is only imported when it is used."""
+    from gnomon.sdk.authoring import DagContext
+    from gnomon.sdk.dag import DAG
+    from gnomon.sdk.operator import BaseOperator
+    from gnomon.sdk.serialization import serialize_dag
+
+    with DAG("rehearsal", schedule="0 0 * * *", start_date=clock.now(), auto_register=False) as dag:
+        BaseOperator(task_id="first") >> BaseOperator(task_id="second")
+    dag.validate()
+    schedule_of(serialize_dag(dag), 3)
+    DagContext.autoregistered_dags.clear()
 
 
 def main() -> None:
     """Start as described above."""
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.set_inheritable(False)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the dag-processor, which closes the socket
     limits = child.Limits(
         import_timeout=max(0.0, conf.getfloat("core", "dagbag_import_timeout", fallback=30.0)),
