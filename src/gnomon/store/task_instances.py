@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, or_, select, tuple_, update
 
 from gnomon.model.states import FAILURES
 from gnomon.model.states import TaskInstanceState as S
@@ -391,16 +391,19 @@ def _back_to_start(
 ) -> None:
     versions = _versions_to_run(conn, runs, latest=latest)
     retries = _retries(conn, set(versions.values()))
+    alike: dict[tuple[int | None, int | None], list[int]] = {}
     for ti in tis:
         version = versions.get(ti.dag_run_id)
-        left = retries.get(version, {}).get(ti.task_id)
+        alike.setdefault((version, retries.get(version, {}).get(ti.task_id)), []).append(ti.id)
+    for (version, left), ids in alike.items():
         # A task that is no longer in the DAG gets no further try than those it was promised or has used.
-        tries = max(ti.max_tries, ti.try_number) if left is None else ti.try_number + left
-        conn.execute(
-            update(_ti)
-            .where(_ti.c.id == ti.id)
-            .values(max_tries=tries, version_id=version or ti.version_id, updated_at=now, **_UNSTARTED)
-        )
+        promised = case((_ti.c.max_tries > _ti.c.try_number, _ti.c.max_tries), else_=_ti.c.try_number)
+        tries = promised if left is None else _ti.c.try_number + left
+        changes = {**_UNSTARTED, "max_tries": tries, "updated_at": now}
+        if version is not None:
+            changes["version_id"] = version
+        for batch in _batches(ids):
+            conn.execute(update(_ti).where(_ti.c.id.in_(batch)).values(**changes))
     for batch in _batches([ti.id for ti in tis]):
         for table in (tables.trigger, tables.trigger_event):
             conn.execute(delete(table).where(table.c.ti_id.in_(batch)))
@@ -464,8 +467,9 @@ def _reopen(conn: Connection, runs: Sequence[Run], now: datetime, *, reset: bool
         counted = {"clear_number": _run.c.clear_number + 1, "queued_at": now, "updated_at": now}
         conn.execute(update(_run).where(_run.c.id.in_(batch)).values(**counted))
         requeue(conn, list(batch), now)
-    for run_id, version in _versions_to_run(conn, runs, latest=latest).items():
-        run = next(run for run in runs if run.id == run_id)
+    versions = _versions_to_run(conn, runs, latest=latest)
+    for run in runs:
+        version = versions[run.id]
         if version is not None and version != run.version_id:
             # `expanded` False: the scheduler adds the tasks that this version has more, and removes the others.
-            conn.execute(update(_run).where(_run.c.id == run_id).values(version_id=version, expanded=False))
+            conn.execute(update(_run).where(_run.c.id == run.id).values(version_id=version, expanded=False))
