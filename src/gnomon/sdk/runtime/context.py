@@ -122,9 +122,9 @@ class Context(dict[str, Any]):
         self._complete()
         return dict.__eq__(self, other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
-    def __or__(self, other: Any) -> dict[str, Any]:
+    def __or__(self, other: Any) -> dict[str, Any]:  # type: ignore[override]
         return {**self, **other}
 
     def __repr__(self) -> str:

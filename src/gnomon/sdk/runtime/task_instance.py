@@ -459,7 +459,9 @@ class _Pull(NamedTuple):
 
     def _by_task(self, tasks: list[str]) -> dict[str, list[Any]]:
         cls = xcom.backend()
-        if cls.get_all.__func__ is not xcom.BaseXCom.get_all.__func__:  # the backend has its own way of reading
+        if any(
+            "get_all" in one.__dict__ for one in cls.__mro__[: -len(xcom.BaseXCom.__mro__)]
+        ):  # the backend has its own way of reading
             names: dict[str, Any] = {"key": self.key, "dag_id": self.dag_id, "run_id": self.run_id}
             names["include_prior_dates"] = self.include_prior_dates
             return {task: cls.get_all(task_id=task, **names) or [] for task in tasks}
