@@ -1,0 +1,1 @@
+"""HTTP, and the answers to user code: REST v2, the execution protocol, logins."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gnomon.api.refusals import TriggerRefused
 from gnomon.model.schedule import plan_manual
 from gnomon.model.states import DagRunType
 from gnomon.model.timetables import DataInterval, build
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from gnomon.store.engine import Store
     from gnomon.store.records import Run
     from gnomon.wire.dag import SerializedDag
-
-
-class TriggerRefused(Exception):
-    """The run cannot be created; the text says why."""
 
 
 class TriggerRequest(msgspec.Struct, kw_only=True):

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gnomon.api.triggering import TriggerRefused, TriggerRequest, trigger_run
+from gnomon.api.refusals import TriggerRefused
+from gnomon.api.targets import members
+from gnomon.api.triggering import TriggerRequest, trigger_run
 from gnomon.model.states import DagRunType
 from gnomon.service import clock
 from gnomon.service.config import conf
@@ -23,7 +25,6 @@ from gnomon.store.reads.versions import VersionCache
 from gnomon.store.task_instances import Selection
 from gnomon.store.types import from_micros, to_micros
 from gnomon.wire import execution as wire
-from gnomon.wire.dag import SerializedDag
 
 if TYPE_CHECKING:
     from gnomon.store.engine import Store
@@ -82,24 +83,10 @@ class Handlers:
             raise errors.DagNotFound(dag_id)
         with self.store.database.read() as conn:
             serialized = self.versions.dag(conn, dag.version_id)
-        members = None if serialized is None else members_of(serialized, group_id)
-        if members is None:
+        found = None if serialized is None else members(serialized, group_id)
+        if found is None:
             raise Refused("not_found", f"task group {group_id!r} of DAG {dag_id!r} was not found")
-        return members
-
-
-def members_of(dag: SerializedDag, group_id: str) -> list[str] | None:
-    """Return the ids of all tasks in a group, at any depth; None if there is no such group."""
-    parents = {group.group_id: group.parent for group in dag.groups}
-    if group_id not in parents:
-        return None
-
-    def inside(group: str | None) -> bool:
-        while group is not None and group != group_id:
-            group = parents.get(group)
-        return group is not None
-
-    return [task.task_id for task in dag.tasks if inside(task.group)]
+        return found
 
 
 Caller = wire.TryKey | None
@@ -320,8 +307,8 @@ def get_task_states(self: Handlers, key: Caller, ask: wire.GetTaskStates) -> wir
 def _task_ids(self: Handlers, ask: wire.CountTaskInstances | wire.GetTaskStates) -> list[str] | None:
     if ask.group_id is None:
         return ask.task_ids
-    members = self.group_members(ask.dag_id, ask.group_id)
-    return members if ask.task_ids is None else [*ask.task_ids, *members]
+    inside = self.group_members(ask.dag_id, ask.group_id)
+    return inside if ask.task_ids is None else [*ask.task_ids, *inside]
 
 
 def get_previous_ti(self: Handlers, key: Caller, ask: wire.GetPreviousTaskInstance) -> wire.Reply:

@@ -16,6 +16,8 @@ from gnomon.store.reads.listing import Filter, Listing, Page, Query, equals, fet
 
 ti, run, past = t.task_instance.c, t.dag_run.c, t.task_instance_history.c
 _version_id = func.coalesce(ti.version_id, run.version_id)
+#: how many numbers fit into one statement of every SQLite
+_BATCH = 500
 _STATES = (*TaskInstanceState, "none", "no_status")
 
 _COLUMNS = labelled(
@@ -169,9 +171,13 @@ def matching(connection: Connection, cache: versions.VersionCache, *where: Colum
     return rows
 
 
-def with_ids(ids: Sequence[int]) -> ColumnElement[bool]:
-    """Return the condition for these task instances."""
-    return ti.id.in_(ids)
+def matching_ids(connection: Connection, cache: versions.VersionCache, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the task instances with these numbers, in the order of their numbers."""
+    rows: list[dict[str, Any]] = []
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _BATCH):
+        rows += matching(connection, cache, ti.id.in_(ordered[start : start + _BATCH]))
+    return rows
 
 
 def tries(connection: Connection, cache: versions.VersionCache, *where: ColumnElement[bool]) -> list[dict[str, Any]]:

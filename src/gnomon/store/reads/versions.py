@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from gnomon.store import tables as t
 from gnomon.store.reads.columns import dag_display_name, labelled
@@ -162,3 +162,8 @@ def source(connection: Connection, dag_id: str, version_number: int | None = Non
         statement = statement.where(t.dag_version.c.version_number == version_number)
     row = connection.execute(statement).mappings().first()
     return None if row is None else dict(row)
+
+
+def of_dag(dag_id: str) -> ColumnElement[bool]:
+    """Return the condition for the versions of a DAG."""
+    return t.dag_version.c.dag_id == dag_id

@@ -25,7 +25,7 @@ class Response(BaseModel):
 class Body(BaseModel):
     """What we are sent: a field that we do not know is an error of the sender, not something to pass over."""
 
-    model_config = ConfigDict(populate_by_name=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
 
 
 class Info(BaseModel):
