@@ -11,7 +11,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 
 from gnomon.store.errors import DriverMissing, SchemaMissing, StoreError, Unavailable
 from gnomon.store.url import shown
+from gnomon.store.writer_queue import WriterQueue
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects.postgresql import Insert
@@ -74,8 +75,10 @@ class Database:
         if self.is_sqlite:
             self.engine = _sqlite_engine(url, pool, create=create)
             self._writer = _sqlite_engine(url, msgspec.structs.replace(pool, size=1, max_overflow=0), create=create)
+            self._turn: WriterQueue | nullcontext[None] = WriterQueue(url.database or "", LOCK_SECONDS)
         else:
             self.engine = self._writer = _postgres_engine(url, pool)
+            self._turn = nullcontext()
         for engine in {self.engine, self._writer}:
             event.listen(engine, "handle_error", self._explain)
         self._reader = self.engine.execution_options(**_READ[self.is_sqlite])
@@ -114,7 +117,7 @@ class Database:
             with self._translated(), self._writer.connect() as conn:
                 notices: dict[tuple[str, str], None] = {}
                 conn.info[NOTICES] = notices
-                with conn.begin():
+                with self._turn, conn.begin():
                     yield conn
                     if notices and not self.is_sqlite and self.notifier is not None:
                         self.notifier.notify_transaction(conn, list(notices))
@@ -132,6 +135,8 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
         self._writer.dispose()
+        if isinstance(self._turn, WriterQueue):
+            self._turn.close()
 
     def checked_out(self) -> int:
         """Return how many connections are in use; tests hold that none is left behind."""
