@@ -85,10 +85,16 @@ def run(sock: socket.socket, limits: Limits, parser: int) -> NoReturn:
         channel = ParserChannel(sock)
         set_channel(channel)
         me = os.getpid()
+        output = Output(limits.log_folder, me)
+        surroundings = _Surroundings()
         while (payload := framing.read_frame(sock)) is not None:
-            parsed = parse(_decode(payload), limits)
+            request = _decode(payload)
+            output.begin()
+            parsed = parse(request, limits)
             if os.getpid() != me:
                 break  # the file forked past the guard, and this is the copy
+            output.end(request)
+            surroundings.restore()
             channel.send(parsed)
         status = 0
     except (BrokenPipeError, ConnectionResetError):
@@ -119,8 +125,6 @@ def _time_is_up(number: int, frame: FrameType | None) -> None:
 
 def parse(request: wire.ParseFile, limits: Limits) -> wire.ParsedFile:
     """Import one file, as its limits allow, and return what is in it."""
-    log = _Log(os.path.join(limits.log_folder, request.bundle, request.relative_path + ".log"))
-    environment, folder, path = dict(os.environ), os.getcwd(), list(sys.path)
     try:
         signal.setitimer(signal.ITIMER_REAL, limits.import_timeout)
         loaded = loader.load_file(
@@ -131,8 +135,6 @@ def parse(request: wire.ParseFile, limits: Limits) -> wire.ParsedFile:
         loaded, dags, problems = loader.LoadedFile(), [], ["ImportTimedOutError: the file took too long"]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        log.close()
-        _restore(environment, folder, path)
     error = "\n\n".join(filter(None, [loaded.error, *problems])) or None
     return wire.ParsedFile(
         bundle=request.bundle,
@@ -175,49 +177,78 @@ def _explained(error: str | None, limits: Limits) -> str | None:
     return error
 
 
-def _restore(environment: dict[str, str], folder: str, path: list[str]) -> None:
-    """Undo what a file did to what the next one in this process sees."""
-    if dict(os.environ) != environment:
-        os.environ.clear()
-        os.environ.update(environment)
-    sys.path[:] = path
-    try:
-        os.chdir(folder)
-    except OSError:
-        os.chdir("/")
+class _Surroundings:
+    """What a file may change for the next one in this process."""
 
+    def __init__(self) -> None:
+        self._environment = dict(os.environ)
+        self._folder = os.getcwd()
+        self._path = list(sys.path)
 
-class _Log:
-    """Takes standard output and error while a file is parsed; only kept if anything was printed."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def restore(self) -> None:
+        """Put it back as it was."""
+        if dict(os.environ) != self._environment:
+            os.environ.clear()
+            os.environ.update(self._environment)
+        sys.path[:] = self._path
         try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-            self._fd = os.open(path, flags, 0o600)
+            os.chdir(self._folder)
         except OSError:
-            self._fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        _redirect(self._fd)
+            os.chdir("/")
 
-    def close(self) -> None:
-        """Have standard output and error go nowhere."""
+
+class Output:
+    """Takes what files print. One scratch file per process becomes the log of a file that has printed something.
+
+    Args:
+        folder: where logs are kept.
+        pid: the process that prints; the parser looks for its output when it has died.
+    """
+
+    def __init__(self, folder: str, pid: int) -> None:
+        self._folder = folder
+        self._scratch = os.path.join(folder, f".{pid}.output")
+        self._fd = -1
+
+    def begin(self) -> None:
+        """Direct standard output and error into the scratch file."""
+        if self._fd < 0:
+            try:
+                os.makedirs(self._folder, exist_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+                self._fd = os.open(self._scratch, flags, 0o600)
+            except OSError:
+                self._fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        for standard in (1, 2):
+            os.dup2(self._fd, standard)
+
+    def end(self, file: wire.ParseFile) -> None:
+        """Keep what a file has printed."""
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
             except (AttributeError, OSError, ValueError):
                 pass  # the file has closed or replaced it
-        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        _redirect(nowhere)
-        os.close(nowhere)
-        if os.fstat(self._fd).st_size == 0:
-            try:
-                os.unlink(self._path)
-            except OSError:
-                pass
-        os.close(self._fd)
+        self.keep(file)
 
+    def keep(self, file: wire.ParseFile) -> None:
+        """Make the scratch file the log of `file`, if anything is in it; an older log goes."""
+        log = os.path.join(self._folder, file.bundle, file.relative_path + ".log")
+        try:
+            if os.stat(self._scratch).st_size:
+                os.makedirs(os.path.dirname(log), exist_ok=True)
+                os.replace(self._scratch, log)
+                if self._fd >= 0:
+                    os.close(self._fd)
+                    self._fd = -1
+            else:
+                os.unlink(log)
+        except OSError:
+            pass  # a log that cannot be kept is no reason not to parse
 
-def _redirect(fd: int) -> None:
-    for standard in (1, 2):
-        os.dup2(fd, standard)
+    def discard(self) -> None:
+        """Remove the scratch file of a process that has ended."""
+        try:
+            os.unlink(self._scratch)
+        except OSError:
+            pass

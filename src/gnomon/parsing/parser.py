@@ -201,6 +201,8 @@ class Parser:
 
     def _died(self, one: Child) -> None:
         file, first = one.file, one.files <= 1
+        if file is not None:
+            child.Output(self._limits.log_folder, one.pid).keep(file)
         status = self._end(one)
         if file is None:
             return
@@ -240,6 +242,7 @@ class Parser:
                 pass
             _, status = os.waitpid(one.pid, 0)
         self._end_orphans()
+        child.Output(self._limits.log_folder, one.pid).discard()
         return status
 
     def _end_orphans(self) -> None:

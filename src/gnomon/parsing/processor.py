@@ -24,8 +24,8 @@ from gnomon.parsing.files import DagFile, DagFiles
 from gnomon.parsing.fingerprint import fingerprint, salted
 from gnomon.parsing.link import Ask, ParserLink
 from gnomon.parsing.project import source_hash
-from gnomon.parsing.records import FileKey, KnownFile, Parsed, Sink
 from gnomon.parsing.recorder import Recorder
+from gnomon.parsing.records import FileKey, KnownFile, Parsed, Sink
 from gnomon.parsing.watcher import Watcher
 from gnomon.service import clock
 from gnomon.service.config import conf

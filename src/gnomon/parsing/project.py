@@ -11,6 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from types import CodeType
 
@@ -33,12 +34,12 @@ _INSTALLED = (
 def roots(bundle_root: str) -> tuple[str, ...]:
     """Return the folders whose files are the project's: the bundle, PYTHONPATH, plugins and config."""
     home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
-    candidates = [
-        bundle_root,
-        *os.environ.get("PYTHONPATH", "").split(os.pathsep),
-        os.environ.get("AIRFLOW__CORE__PLUGINS_FOLDER") or os.path.join(home, "plugins"),
-        os.path.join(home, "config"),
-    ]
+    plugins = os.environ.get("AIRFLOW__CORE__PLUGINS_FOLDER") or os.path.join(home, "plugins")
+    return _real((bundle_root, *os.environ.get("PYTHONPATH", "").split(os.pathsep), plugins, os.path.join(home, "config")))
+
+
+@cache
+def _real(candidates: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(os.path.realpath(path) + os.sep for path in candidates if path))
 
 
@@ -104,31 +105,42 @@ def touched(project: tuple[str, ...]) -> Iterator[Touched]:
     file sees them as a process of its own would, and all that it needs is seen.
     """
     forget(project)
+    present = set(sys.modules)
     found = Touched(project)
     _watching.append(found)
     try:
         yield found
     finally:
         _watching.pop()
-        found.files.update(path for _, path in _modules_of(project))
+        # What was there before is no module of the project's, for those have just been forgotten.
+        for name in sys.modules.keys() - present:
+            if path := _file_of(name, project):
+                found.files.add(path)
+                _own_modules.add(name)
+
+
+#: names of the project's modules that are imported at the moment
+_own_modules: set[str] = set()
+_looked_at_all = [False]
 
 
 def forget(project: tuple[str, ...]) -> None:
     """Remove the project's modules from `sys.modules`."""
-    for name, _ in list(_modules_of(project)):
-        del sys.modules[name]
+    if not _looked_at_all[0]:
+        _looked_at_all[0] = True
+        _own_modules.update(name for name in list(sys.modules) if _file_of(name, project))
+    for name in _own_modules:
+        sys.modules.pop(name, None)
+    _own_modules.clear()
 
 
-def _modules_of(project: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for name, module in list(sys.modules.items()):
-        path = getattr(module, "__file__", None)
-        if isinstance(path, str) and path.startswith(os.sep) and name != "__main__":
-            # Most modules are the libraries', which a look at the text tells; realpath costs a call per path part.
-            if path.startswith(_INSTALLED):
-                continue
-            real = os.path.realpath(path)
-            if owns(real, project):
-                yield name, real
+def _file_of(name: str, project: tuple[str, ...]) -> str | None:
+    """Return the file of a module if it is the project's."""
+    path = getattr(sys.modules.get(name), "__file__", None)
+    if not isinstance(path, str) or not path.startswith(os.sep) or path.startswith(_INSTALLED) or name == "__main__":
+        return None
+    path = os.path.realpath(path)
+    return path if owns(path, project) else None
 
 
 #: where reads are collected at the moment, innermost last

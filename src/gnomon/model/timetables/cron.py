@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import CroniterError, croniter
@@ -52,10 +53,9 @@ class CronSchedule:
         self.expression = PRESETS.get(expression, expression)
         self.zone = zone(timezone)
         try:
-            parsed = croniter(self.expression)
+            self._elapsed = _every_hour(self.expression)
         except (CroniterError, AttributeError, TypeError) as error:
             raise TimetableError(f"{expression!r} is not a cron expression: {error}") from None
-        self._elapsed = parsed.expanded[1] == ["*"]
 
     def after(self, moment: datetime) -> datetime:
         """Return the first tick later than `moment`."""
@@ -93,6 +93,12 @@ class CronSchedule:
         return max(early, late)
 
 
+@lru_cache(maxsize=1024)
+def _every_hour(expression: str) -> bool:
+    return bool(croniter(expression).expanded[1] == ["*"])
+
+
+@lru_cache(maxsize=1024)
 def describe(expression: str) -> str:
     """Return a cron expression in words; an empty text if there are none for it."""
     from cron_descriptor import (  # type: ignore[import-untyped]
