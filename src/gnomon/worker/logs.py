@@ -83,6 +83,18 @@ def line(event: str, *, level: str, logger: str, **more: Any) -> bytes:
     return _line(entry)
 
 
+def say(event: str, *, logger: str = "airflow.task") -> bool:
+    """Write one line of level info into the open log; False if none is open.
+
+    What each try says twice: through `logging` that would touch a hundred more pages that a fork shares.
+    """
+    if _fd is None:
+        return False
+    if logging.root.level <= logging.INFO:
+        os.write(_fd, line(event, level="info", logger=logger))
+    return True
+
+
 def append(path: str, event: str, *, level: str = "error", logger: str = "task") -> None:
     """Write one line into the log at `path`, from outside the process of the try."""
     fd = open_append(path)
@@ -102,6 +114,14 @@ def install() -> None:
     logging.captureWarnings(True)
     sys.stdout = cast(TextIO, LogStream("task.stdout", "info", 1))
     sys.stderr = cast(TextIO, LogStream("task.stderr", "error", 2))
+    sys.excepthook = _report_fault
+
+
+class _NoLock:
+    def acquire(self) -> None: ...
+    def release(self) -> None: ...
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 class TaskLogHandler(logging.Handler):
@@ -109,7 +129,7 @@ class TaskLogHandler(logging.Handler):
 
     def createLock(self) -> None:
         """Use no lock: a line is one write, and a lock could be held by another thread at a fork."""
-        self.lock = None
+        self.lock = cast(Any, _NoLock())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
@@ -266,6 +286,11 @@ class RawOutput:
             os.write(self._fd, b"".join(lines))
         except OSError:
             pass  # a full disk must not end the template
+
+
+def _report_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show what ends this process where somebody sees it: in the log of the try, or else in the worker's."""
+    traceback.print_exception(kind, error, trace, file=sys.__stderr__ if _fd is None else sys.stderr)
 
 
 def error_detail(error: BaseException) -> list[dict[str, Any]]:

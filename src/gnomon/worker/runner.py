@@ -31,7 +31,7 @@ from gnomon.sdk.runtime.exported import variables
 from gnomon.sdk.runtime.task_instance import RuntimeTaskInstance
 from gnomon.service import clock, config
 from gnomon.wire import execution as wire
-from gnomon.worker import run_fields, run_outcomes
+from gnomon.worker import logs, run_fields, run_outcomes
 from gnomon.worker.run_signals import Interruptions
 
 log = logging.getLogger("airflow.task")
@@ -81,7 +81,55 @@ def preload() -> None:
     profile()
     xcom.backend()
     xcom.max_size()
-    msgspec.msgpack.encode(wire.Outcome(key=wire.TryKey(0, 0), state="", end_date=0))
+    _rehearse()
+
+
+def _rehearse() -> None:
+    """Run a task that only renders a template, a few times.
+
+    Python adapts code while it runs for the first times. A task that found it not adapted would do so in its own
+    process, which means copying each page of it that it shares with the template; that doubled the cost of a no-op.
+    """
+    from gnomon.sdk.dag import DAG
+
+    class Nothing(BaseOperator):
+        template_fields = ("text",)
+        text = "{{ ds }}{% if ti %} {{ params }}{% endif %}"
+
+        def execute(self, context: Any) -> None:
+            """Do nothing."""
+
+    class Unheard:
+        def proceed(self) -> wire.Proceed:
+            return wire.Proceed(key=wire.TryKey(0, 0), ok=True)
+
+        def finish(self, outcome: Any) -> None:
+            wire.encode(outcome)
+
+        def tell(self, request: Any) -> None:
+            """Rendered fields, should this take long."""
+
+    dag = DAG("rehearsal", schedule=None)
+    Nothing(task_id="nothing", dag=dag)
+    run = wire.RunInfo(id=0, dag_id=dag.dag_id, run_id="r", run_type="manual", run_after=0, logical_date=0)
+    workload = wire.Workload(
+        key=wire.TryKey(0, 0),
+        task_id="nothing",
+        try_number=1,
+        max_tries=0,
+        file=wire.FileRef("", "", "", ""),
+        run=msgspec.Raw(wire.encode(run)),
+    )
+    environ, level = dict(os.environ), log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        for _ in range(4):
+            run_try(workload, dag, Unheard())  # type: ignore[arg-type]
+    finally:
+        log.setLevel(level)
+        set_channel(None)
+        for name in set(os.environ) - set(environ):
+            del os.environ[name]
 
 
 @cache
@@ -134,15 +182,10 @@ def _report_unusable(workload: wire.Workload, channel: TaskChannel, problem: Exc
 def _run(piece: Try) -> wire.Outcome:
     """Take the piece through the pipeline; whatever happens has an Outcome."""
     workload = piece.workload
-    log.info(
-        "Running %s.%s%s of %s, try %d of %d",
-        piece.ti.dag_id,
-        workload.task_id,
-        f"[{workload.map_index}]" if workload.map_index >= 0 else "",
-        piece.ti.run_id,
-        workload.try_number,
-        max(workload.max_tries + 1, workload.try_number),
-    )
+    index = f"[{workload.map_index}]" if workload.map_index >= 0 else ""
+    tries = max(workload.max_tries + 1, workload.try_number)
+    ti = piece.ti
+    _say(f"Running {ti.dag_id}.{ti.task_id}{index} of {ti.run_id}, try {workload.try_number} of {tries}")
     try:
         _clear_xcoms(piece)
         _render(piece)
@@ -155,6 +198,11 @@ def _run(piece: Try) -> wire.Outcome:
         outcome = run_outcomes.of_exception(piece, error)
     _add_fields(piece, outcome)
     return outcome
+
+
+def _say(event: str) -> None:
+    if not logs.say(event):
+        log.info("%s", event)
 
 
 # ------------------------------------------------------------------------------------------------ the steps
@@ -176,7 +224,7 @@ def _clear_xcoms(piece: Try) -> None:
 
 def _render(piece: Try) -> None:
     task, context = piece.task, piece.context
-    if piece.run.conf or task.params or task.dag.params:
+    if _has_params(piece):
         context["params"]  # a param that does not fit its schema fails the task before it begins
     if task.is_mapped:
         task.render_template_fields(context)
@@ -190,6 +238,14 @@ def _render(piece: Try) -> None:
         log.debug("map_index_template cannot be rendered yet: %s", error)
     if piece.fields is not None:
         piece.late_report = run_fields.LateReport(piece.channel, piece.fields, piece.ti.rendered_map_index)
+
+
+def _has_params(piece: Try) -> bool:
+    """Tell, without merging any, whether there are params to check."""
+    task = piece.task
+    if piece.run.has_conf or task.is_mapped:
+        return True
+    return bool(getattr(task, "_params", True)) or bool(getattr(task.dag, "_params", True))
 
 
 def _has_something_to_render(task: Any) -> bool:
@@ -301,7 +357,7 @@ def _finish(piece: Try, outcome: wire.Outcome) -> None:
     ti.end_date = clock.now()
     _push_links(piece, outcome)
     if state == "success":
-        log.info("Task succeeded")
+        _say("Task succeeded")
         piece.channel.finish(outcome)
         _run_callbacks(piece, state)
         return

@@ -38,6 +38,18 @@ def micros(at: datetime | None) -> int | None:
     return timegm(at.utctimetuple()) * 1_000_000 + at.microsecond
 
 
+#: Attributes that a DagRun takes from its RunInfo as they are.
+_PLAIN = {
+    "id": "id",
+    "run_type": "run_type",
+    "state": "state",
+    "clear_number": "clear_number",
+    "triggering_user_name": "triggering_user",
+    "partition_key": "partition_key",
+    "note": "note",
+}
+
+
 class _Moment:
     """An attribute that turns a time of the wire into pendulum's type when it is first read."""
 
@@ -61,20 +73,27 @@ class DagRun:
     start_date = _Moment()
     end_date = _Moment()
     queued_at = _Moment()
+    if TYPE_CHECKING:
+        id: int
+        run_type: str
+        state: str
+        clear_number: int
+        triggering_user_name: str | None
+        partition_key: str | None
+        note: str | None
 
     def __init__(self, info: wire.RunInfo) -> None:
         self._info = info
-        self.id = info.id
         self.dag_id = info.dag_id
         self.run_id = info.run_id
-        self.run_type = info.run_type
-        self.state = info.state
-        self.clear_number = info.clear_number
-        self.triggering_user_name = info.triggering_user
-        self.partition_key = info.partition_key
-        self.note = info.note
         #: whether it has one, told without making it
         self.has_logical_date = info.logical_date is not None
+
+    def __getattr__(self, name: str) -> Any:
+        # Most tasks look at two of these.
+        if name in _PLAIN:
+            return getattr(self._info, _PLAIN[name])
+        raise AttributeError(f"a DagRun has no attribute {name!r}")
 
     @property
     def conf(self) -> dict[str, Any]:
@@ -83,6 +102,17 @@ class DagRun:
             self.__dict__["_conf"] = json.loads(self._info.conf) or {}
         conf: dict[str, Any] = self.__dict__["_conf"]
         return conf
+
+    @property
+    def logical_date_text(self) -> str | None:
+        """The logical date in ISO 8601."""
+        at = self._info.logical_date
+        return None if at is None else (_EPOCH + timedelta(microseconds=at)).isoformat()
+
+    @property
+    def has_conf(self) -> bool:
+        """Whether it was triggered with anything, told without decoding it."""
+        return self._info.conf not in (b"{}", b"null", b"")
 
     @property
     def execution_date(self) -> Any:

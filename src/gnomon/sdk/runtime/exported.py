@@ -19,14 +19,14 @@ def context_to_airflow_vars(context: Any, in_env_var_format: bool = False) -> di
 
 def variables(ti: Any, *, in_env_var_format: bool = True) -> dict[str, str]:
     """Return the same for a task instance."""
-    task, date = ti.task, ti.dag_run.logical_date
+    task = ti.task
     email = getattr(task, "email", None)
     found = {
         "DAG_OWNER": getattr(task, "owner", None),
         "DAG_EMAIL": ",".join(email) if isinstance(email, list | tuple | set) else email,
         "DAG_ID": ti.dag_id,
         "TASK_ID": ti.task_id,
-        "LOGICAL_DATE": None if date is None else date.isoformat(),
+        "LOGICAL_DATE": ti.dag_run.logical_date_text,
         "TRY_NUMBER": ti.try_number,
         "DAG_RUN_ID": ti.run_id,
     }
