@@ -26,7 +26,6 @@ _HOMES = {
     "gnomon.sdk.edges": "EdgeModifier Label chain chain_linear cross_downstream",
     "gnomon.sdk.hook": "BaseHook",
     "gnomon.sdk.notifier": "BaseNotifier",
-    "gnomon.sdk.object_storage": "ObjectStoragePath",
     "gnomon.sdk.operator": "BaseOperator",
     "gnomon.sdk.async_operator": "BaseAsyncOperator",
     "gnomon.sdk.operator_link": "BaseOperatorLink",
@@ -41,7 +40,6 @@ _HOMES = {
     "gnomon.sdk.retry_policy": "ExceptionRetryPolicy RetryAction RetryDecision RetryPolicy RetryRule",
     "gnomon.sdk.runtime.context": "Context",
     "gnomon.sdk.runtime.current": "get_current_context get_parsing_context",
-    "gnomon.sdk.runtime.state_store": "NEVER_EXPIRE",
     "gnomon.sdk.runtime.xcom": "BaseXCom",
     "gnomon.sdk.sensor": "BaseSensorOperator PokeReturnValue",
     "gnomon.sdk.skip": "SkipMixin",
@@ -53,6 +51,7 @@ _HOMES = {
         " DeltaDataIntervalTimetable DeltaTriggerTimetable EventsTimetable MultipleCronTriggerTimetable"
         " PartitionedAssetTimetable PartitionedAtRuntime"
     ),
+    "gnomon.sdk.types": "NEVER_EXPIRE",
     "gnomon.sdk.variable": "Variable",
     "gnomon.sdk.xcomarg": "XComArg",
 }

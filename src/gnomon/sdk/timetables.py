@@ -514,6 +514,12 @@ class PartitionedAssetTimetable(AssetTriggeredTimetable):
         self.default_partition_mapper = default_partition_mapper
 
 
+class PartitionedAtRuntime(NullTimetable):
+    """Never by itself; whoever triggers a run says which partition it is about."""
+
+    partitioned = True
+
+
 class AssetOrTimeSchedule(AssetTriggeredTimetable):
     """A run at each tick of a timetable, and whenever an asset condition is met."""
 

@@ -35,9 +35,22 @@ class _SetDuringExecution(ArgNotSet):
         return "SET_DURING_EXECUTION"
 
 
+class _NeverExpire(ArgNotSet):
+    _only = None
+
+    def __repr__(self) -> str:
+        return "NEVER_EXPIRE"
+
+    def __reduce__(self) -> str:
+        return "NEVER_EXPIRE"
+
+
 NOTSET = ArgNotSet()
 #: A template field whose value exists only once the task runs.
 SET_DURING_EXECUTION = _SetDuringExecution()
+
+#: A state that is kept until it is deleted.
+NEVER_EXPIRE = _NeverExpire()
 
 #: The key under which a task's return value is pushed.
 XCOM_RETURN_KEY = "return_value"

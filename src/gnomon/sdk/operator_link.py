@@ -1,0 +1,32 @@
+"""Links from task instances to pages elsewhere."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+
+class BaseOperatorLink(ABC):
+    """A link; an operator names its links in `operator_extra_links`."""
+
+    operators: ClassVar[list[type]] = []
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The text of the link."""
+
+    @property
+    def xcom_key(self) -> str:
+        """The key under which the URL is kept."""
+        return f"_link_{type(self).__name__}"
+
+    @abstractmethod
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the URL for a task instance."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
