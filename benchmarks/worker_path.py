@@ -134,11 +134,11 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _cpu(pid: int) -> tuple[float, float]:
-    """Own CPU seconds, and those of children that were waited for."""
+def _cpu(pid: int) -> tuple[float, float, int]:
+    """Own CPU seconds, those of children that were waited for, and the page faults of these."""
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = os.sysconf("SC_CLK_TCK")
-    return (int(words[11]) + int(words[12])) / ticks, (int(words[13]) + int(words[14])) / ticks
+    return (int(words[11]) + int(words[12])) / ticks, (int(words[13]) + int(words[14])) / ticks, int(words[8])
 
 
 def _pss(pid: int) -> float:
@@ -204,11 +204,12 @@ def main() -> None:
             after = {pid: _cpu(pid) for pid in tree if os.path.exists(f"/proc/{pid}")}
             own = [(after[p][0] - before[p][0]) / count * 1e6 for p in after]
             kids = sum(after[p][1] - before[p][1] for p in after) / count * 1e6
+            faults = sum(after[p][2] - before[p][2] for p in after) / count
             each = statistics.median(scheduler.times) * 1e3
             print(
                 f"{isolation} {name}: {count / seconds:.0f}/s ({count / seconds / piped:.0%} of pipelined forks),"
                 f" {seconds / count * 1e3:.2f} ms per task, median {each:.2f} ms; CPU µs per task: worker {own[0]:.0f},"
-                f" others {[round(x) for x in own[1:]]}, waited for {kids:.0f}, this {mine / count * 1e6:.0f}"
+                f" others {[round(x) for x in own[1:]]}, waited for {kids:.0f} ({faults:.0f} page faults), this {mine / count * 1e6:.0f}"
             )
     if scheduler.failed:
         print("FAILED:", scheduler.failed[:3])

@@ -272,7 +272,7 @@ def test_a_file_that_cannot_be_imported_fails_the_try_and_its_log_says_why(site:
     ("source", "error"),
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV (signal 11)"),
-        ("import os; os._exit(7)", "was exited with status 7"),
+        ("import os; os._exit(7)", "the process that imports it exited with status 7"),
         ("while True: pass", "the import took more than 0.3 s ([core] dagbag_import_timeout)"),
     ],
 )

@@ -21,13 +21,12 @@ from typing import cast
 from gnomon.service import clock
 from gnomon.wire import execution as wire
 from gnomon.worker import linux, logs, process, rehearsal, template
+from gnomon.worker.allocator import ALLOCATOR
 from gnomon.worker.eventloop import EventLoop, Stream
 
 _decode = wire.decoder(wire.ToBase).decode
 #: How long templates may take to end their tasks by themselves when the worker is gone.
 _FAREWELL_SECONDS = 2.0
-#: For the allocator of this process and its forks; not for what user code starts.
-OWN_VARIABLES = ("PYTHONMALLOC", "GLIBC_TUNABLES")
 
 
 class Base:
@@ -79,32 +78,36 @@ class Base:
             number = self._templates.pop(pid, None)
             if number is not None:
                 self._stream.send(wire.encode(wire.TemplateGone(id=number, status=status)))
-            else:
-                self._kill_orphans()
+            elif os.WIFSIGNALED(status):
+                # A task that was killed with its template. What it had started must not go on while it is tried again;
+                # whatever comes up to here by that is killed in its turn.
+                self._kill_others()
 
     def _on_worker_gone(self, stream: Stream) -> None:
         self._loop.stop()
 
-    def _kill_orphans(self) -> None:
-        """Kill what was started by tasks of a template that is gone; each death may bring up its children."""
+    def _kill_others(self) -> None:
+        """Kill what descends from tasks; templates are left alone."""
         for pid in linux.children():
             if pid not in self._templates:
                 linux.kill_group(pid, signal.SIGKILL)
 
     def _end_all(self) -> None:
+        """Let templates end their tasks, then kill what is left of all that this worker has started."""
         deadline = clock.monotonic() + _FAREWELL_SECONDS
-        while linux.children():
-            if clock.monotonic() > deadline:
-                for pid in linux.children():
-                    linux.kill_group(pid, signal.SIGKILL)
+        while True:
             try:
                 pid, _ = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
-            if pid == 0:
-                time.sleep(0.005)
-            elif self._templates.pop(pid, None) is None or pid:
-                self._kill_orphans()
+            if pid:
+                self._templates.pop(pid, None)
+                continue
+            if clock.monotonic() > deadline:
+                self._templates.clear()
+            if not self._templates:
+                self._kill_others()
+            time.sleep(0.002)
 
 
 def main() -> None:
@@ -113,8 +116,9 @@ def main() -> None:
     # Closed by exec and not by fork: all processes of this worker hold its name, and nothing that they start does.
     os.set_inheritable(sock_fd, False)
     os.set_inheritable(lock_fd, False)
-    for name in OWN_VARIABLES:
-        os.environ.pop(name, None)
+    for name, value in ALLOCATOR.items():
+        if os.environ.get(name) == value:
+            del os.environ[name]  # for this process and its forks, not for what user code starts
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     faulthandler.enable(2)

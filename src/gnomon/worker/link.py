@@ -11,6 +11,8 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from gnomon.wire import execution as wire
 from gnomon.worker.eventloop import EventLoop, Stream
 
@@ -99,7 +101,13 @@ class SocketLink:
         self._retry = min(self._retry * 2, _LAST_RETRY)
 
     def _on_frame(self, stream: Stream, payload: bytes) -> None:
-        message = self._decode(payload)
+        try:
+            message = self._decode(payload)
+        except msgspec.DecodeError as error:
+            log.error("the scheduler at %s sent a message that is none: %s", self._path, error)
+            stream.close()
+            self._on_lost(stream)
+            return
         if self.up:
             self._on_message(message)
         elif type(message) is wire.Welcome:

@@ -59,6 +59,12 @@ def describe_status(status: int) -> str:
     return f"exited with status {os.WEXITSTATUS(status)}"
 
 
+def what_happened(status: int) -> str:
+    """Return a predicate for "the process …"."""
+    how = describe_status(status)
+    return f"was {how}" if os.WIFSIGNALED(status) else how
+
+
 def _all_processes() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 

@@ -61,9 +61,13 @@ def run(launch: wire.Launch, dags: dict[str, Any], usercode: UserCode, channel: 
     Raises:
         BaseException: the runner failed in a way it did not report.
     """
-    logs.open_log(launch.log_path)
+    workload = launch.workload
     try:
-        workload = launch.workload
+        logs.open_log(launch.log_path)
+    except OSError as error:
+        _refuse(workload, channel, f"the log {launch.log_path} cannot be written: {error.strerror}")
+        return
+    try:
         if type(workload) is wire.Workload:
             _run_try(workload, dags, usercode, channel)
         else:
@@ -87,8 +91,16 @@ def _run_try(workload: wire.Workload, dags: dict[str, Any], usercode: UserCode, 
     present = ", ".join(sorted(dags)) or "none"
     error = f"DAG {dag_id!r} is not in {workload.file.relative_path} any more; the file has {present}"
     sys.stderr.write(error + "\n")
-    if channel.proceed().ok:
-        channel.finish(wire.Outcome(key=workload.key, state="failed", end_date=clock.now_us(), error=error))
+    _refuse(workload, channel, error)
+
+
+def _refuse(workload: wire.Workload | wire.CallbackWorkload, channel: TaskChannel, error: str) -> None:
+    """Report that user code could not even begin."""
+    if type(workload) is wire.CallbackWorkload:
+        channel.finish(wire.CallbackDone(id=workload.id))
+    elif type(workload) is wire.Workload and channel.proceed().ok:
+        end = clock.now_us()
+        channel.finish(wire.Outcome(key=workload.key, state="failed", end_date=end, pid=os.getpid(), error=error))
 
 
 def _reseed() -> None:

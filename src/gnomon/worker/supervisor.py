@@ -10,6 +10,7 @@ import errno
 import fcntl
 import logging
 import os
+import re
 import signal
 import socket
 import time
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 _decode = wire.decoder(wire.FromTask | wire.FromTemplate).decode
 _HEARTBEAT_SECONDS = 5.0
 _LOCK_NOTICE_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 5.0
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
 
 class WorkerError(Exception):
@@ -59,6 +62,8 @@ class Worker:
         queues: list[str] | None = None,
         usercode: str = "gnomon.worker.usercode",
     ) -> None:
+        if not _NAME.fullmatch(name):
+            raise WorkerError(f"a worker's name has 1 to 32 letters, digits, dots, dashes or underscores; not {name!r}")
         self._runtime = home.runtime_dir()
         self._scheduler = str(socket_path or self._runtime / "scheduler.sock")
         self._name = name
@@ -75,6 +80,7 @@ class Worker:
         self._asks = 0
         self._strangers: set[Stream] = set()
         self._draining = False
+        self._last_words = False
         self._failure: str | None = None
 
     def run(self) -> None:
@@ -103,7 +109,7 @@ class Worker:
             on_message=self._on_message,
             on_refused=lambda reason: self._give_up(f"the scheduler refuses this worker: {reason}"),
         )
-        self._loop.on_signal(signal.SIGTERM, self._drain)
+        self._loop.on_signal(signal.SIGTERM, self._on_sigterm)
         self._loop.on_signal(signal.SIGINT, self._leave_now)
         self._templates.start_base()
         self._link.connect()
@@ -262,27 +268,25 @@ class Worker:
         waiting, template.waiting = template.waiting, []
         last = error.strip().rpartition("\n")[2]
         for piece in waiting:
-            logs.append(piece.log_path, f"{template.file.relative_path} cannot be imported\n{error}")
+            self._write_log(piece, f"{template.file.relative_path} cannot be imported\n{error}")
             self._conclude(piece, f"{template.file.relative_path} cannot be imported: {last}")
 
-    def _on_template_gone(self, template: WarmTemplate, status: int) -> None:
-        how = linux.describe_status(status)
-        if template.waiting:
-            if template.import_took_too_long:
-                limit = conf.getfloat("core", "dagbag_import_timeout", fallback=30.0)
-                how = f"the import took more than {limit:g} s ([core] dagbag_import_timeout)"
-            else:
-                how = f"the process that imports it was {how}"
-            self._fail_waiting(template, how)
+    def _on_template_gone(self, template: WarmTemplate, status: int, with_base: bool) -> None:
+        if template.waiting and not with_base:
+            self._fail_waiting(template, self._why_not_imported(template, status))
         if not template.pieces:
             return
-        log.warning("the template process of %s was %s", template.file.relative_path, how)
-        self._listener.accept()
-        for stream in list(self._strangers):
-            stream.drain()
+        log.warning("the template process of %s %s", template.file.relative_path, linux.what_happened(status))
+        self._hear_strangers()
         for piece in list(template.pieces.values()):
             if not piece.ended:
                 self._when_dead(piece, partial(self._on_lost_with_template, piece, status))
+
+    def _why_not_imported(self, template: WarmTemplate, status: int) -> str:
+        if template.import_took_too_long:
+            limit = conf.getfloat("core", "dagbag_import_timeout", fallback=30.0)
+            return f"the import took more than {limit:g} s ([core] dagbag_import_timeout)"
+        return f"the process that imports it {linux.what_happened(status)}"
 
     def _when_dead(self, piece: Piece, call: object) -> None:
         """Call when the process of a piece, of which somebody else is the parent, is gone."""
@@ -418,8 +422,6 @@ class Worker:
             piece = template.pieces.get(message.key)  # type: ignore[attr-defined]
             if piece is not None and not piece.pid:
                 piece.pid = message.pid  # type: ignore[attr-defined]
-                if piece.reason is not None:
-                    self._signal(piece)
         elif kind is wire.Exited:
             piece = template.pieces.get(message.key)  # type: ignore[attr-defined]
             if piece is not None:
@@ -441,11 +443,15 @@ class Worker:
     def _hear_out(self, piece: Piece) -> None:
         """Read what the process of a piece said before it ended."""
         if piece.stream is None:
-            self._listener.accept()
-            for stream in list(self._strangers):
-                stream.drain()
+            self._hear_strangers()
         if piece.stream is not None:
             piece.stream.drain()
+
+    def _hear_strangers(self) -> None:
+        """Find out whose the connections are that have not said so yet."""
+        self._listener.accept()
+        for stream in list(self._strangers):
+            stream.drain()
 
     def _on_runner(self, stream: Stream, ready: wire.RunnerReady) -> None:
         for template in self._templates:
@@ -495,10 +501,17 @@ class Worker:
         if piece.outcome is None and not piece.refused:
             if piece.reason is not None:
                 how = f"{how}, after it was told to end: {piece.reason}"
-            logs.append(piece.log_path, f"The process of this try was {how}" if how.startswith("killed") else how)
+            was = "was " if how.startswith("killed") else ""
+            self._write_log(piece, f"The process of this try {was}{how}")
             self._conclude(piece, how)
             return
         self._is_over(piece)
+
+    def _write_log(self, piece: Piece, event: str) -> None:
+        try:
+            logs.append(piece.log_path, event)
+        except OSError as error:
+            log.error("the log %s cannot be written: %s", piece.log_path, error.strerror)
 
     def _conclude(self, piece: Piece, error: str) -> None:
         """End a piece with an outcome that its process did not give."""
@@ -531,6 +544,8 @@ class Worker:
             piece.template.last_used = clock.monotonic()
         if piece.settled or piece.refused:
             self._forget(piece)
+        else:
+            self._leave_if_done()
 
     def _forget(self, piece: Piece) -> None:
         self._pieces.pop(piece.key, None)
@@ -538,7 +553,7 @@ class Worker:
             piece.template.pieces.pop(piece.key, None)
         if self._asked and piece.stream is not None:
             self._asked = {n: asked for n, asked in self._asked.items() if asked[1] is not piece}
-        self._leave_if_empty()
+        self._leave_if_done()
 
     def _terminate(self, piece: Piece, reason: str) -> None:
         if piece.ended or piece.reason is not None:
@@ -550,7 +565,7 @@ class Worker:
         if piece.deadline is not None:
             piece.deadline.cancel()
         piece.deadline = self._loop.call_later(self._patience, partial(self._kill, piece))
-        if piece.pid:
+        if piece.stream is not None:  # before that, SIGTERM might come when the process ignores it still
             self._signal(piece)
 
     def _signal(self, piece: Piece) -> None:
@@ -568,19 +583,37 @@ class Worker:
         self._loop.call_later(_HEARTBEAT_SECONDS, self._beat)
         self._link.send(wire.encode(wire.Heartbeat(held=self._held())))
 
+    def _on_sigterm(self) -> None:
+        if self._draining:
+            self._leave_now()
+        else:
+            self._drain()
+
     def _drain(self) -> None:
+        """Take nothing new, and leave when all is done."""
         self._draining = True
-        self._leave_if_empty()
+        self._leave_if_done()
 
     def _leave_now(self) -> None:
+        """End the tasks too."""
         self._draining = True
         for piece in list(self._pieces.values()):
             self._terminate(piece, "the worker was stopped")
-        self._leave_if_empty()
+        self._leave_if_done()
 
-    def _leave_if_empty(self) -> None:
-        if self._draining and not self._pieces:
+    def _leave_if_done(self) -> None:
+        if not self._draining:
+            return
+        if not self._pieces:
             self._loop.stop()
+        elif not self._last_words and all(piece.ended for piece in self._pieces.values()):
+            # Nothing runs any more; only the scheduler has not acknowledged the last results. It may be gone for good.
+            self._last_words = True
+            self._loop.call_later(_LAST_WORDS_SECONDS, self._leave_unheard)
+
+    def _leave_unheard(self) -> None:
+        log.warning("%d results were not acknowledged by any scheduler", len(self._pieces))
+        self._loop.stop()
 
     def _give_up(self, reason: str) -> None:
         self._failure = reason

@@ -13,6 +13,7 @@ from gnomon.service import clock, environment
 from gnomon.service.config import conf
 from gnomon.wire import execution as wire
 from gnomon.worker import linux
+from gnomon.worker.allocator import ALLOCATOR
 from gnomon.worker.eventloop import EventLoop, Stream, Timer
 from gnomon.worker.pieces import Piece
 from gnomon.worker.pool import RunnerPool
@@ -58,7 +59,8 @@ class WarmTemplates:
     """Opens a template per content of a DAG file, and closes those that are not used.
 
     Args:
-        on_gone: called with a template whose process is gone, and the status it ended with.
+        on_gone: called with a template whose process is gone, the status it ended with, and whether that was because
+            the base was lost.
         on_futile: called with a reason when no base can be started.
     """
 
@@ -69,7 +71,7 @@ class WarmTemplates:
         worker_socket: str,
         lock: int,
         usercode: str,
-        on_gone: Callable[[WarmTemplate, int], None],
+        on_gone: Callable[[WarmTemplate, int, bool], None],
         on_futile: Callable[[str], None],
     ) -> None:
         self._loop = loop
@@ -181,26 +183,26 @@ class WarmTemplates:
         if type(message) is wire.TemplateForked:
             template.pid = message.pid
         else:
-            self._forget(template, message.status)
+            self._forget(template, message.status, with_base=False)
 
     def _on_base_gone(self, stream: Stream) -> None:
         _, status = os.waitpid(self._base_pid, 0)
         self._base = None
-        log.error("the base process was lost: it was %s", linux.describe_status(status))
+        log.error("the base process was lost: it %s", linux.what_happened(status))
         lost = list(self)
         if self._starts >= _FUTILE_STARTS:
             self._on_futile(f"the base process ended {self._starts} times before a DAG file was imported")
             return
         for template in lost:
-            self._forget(template, status if os.WIFSIGNALED(status) else int(signal.SIGKILL))
+            self._forget(template, status if os.WIFSIGNALED(status) else int(signal.SIGKILL), with_base=True)
 
-    def _forget(self, template: WarmTemplate, status: int) -> None:
+    def _forget(self, template: WarmTemplate, status: int, *, with_base: bool) -> None:
         self.retire(template)
         self._by_id.pop(template.id, None)
         self._import_is_over(template)
         if template.stream is not None:
             template.stream.drain()
-        self._on_gone(template, status)
+        self._on_gone(template, status, with_base)
 
     def _sweep(self) -> None:
         self._loop.call_later(_SWEEP_SECONDS, self._sweep)
@@ -224,4 +226,4 @@ class WarmTemplates:
 
 def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the base: without the secrets of the control side, and with its allocator."""
-    return environment.for_user_code(environ)
+    return {**ALLOCATOR, **environment.for_user_code(environ)}
