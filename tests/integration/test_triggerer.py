@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from gnomon.sdk.runtime import values
+from gnomon.sdk.runtime.task_end import ending_of
 from gnomon.service import clock, task_logs
 from gnomon.store import tables
 from gnomon.store.engine import Store, open_store
@@ -148,17 +149,19 @@ def test_triggers_that_come_later_are_started_by_their_notice(store: Store, tmp_
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-def test_triggers_ask_through_messages_and_see_no_secrets(store: Store) -> None:
-    os.environ["AIRFLOW__CORE__FERNET_KEY"] = ""
-    number = add(store, "Asking", ti_id=add_task_instance(store, 5))
+def test_triggers_ask_through_messages_and_see_no_secrets(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
+    asking = add(store, "Asking", ti_id=add_task_instance(store, 5))
+    ending = add(store, "Ending")
 
     async def main() -> None:
         async with running(store):
-            await until(lambda: number in events(store), "the event")
+            await until(lambda: len(events(store)) == 2, "the events")
 
     run(main)
 
-    assert events(store)[number] == (["ti5", "secret", []], None)
+    assert events(store)[asking] == (["ti5", "secret", []], None)
+    assert ending_of(events(store)[ending][0]) == ("success", {"k": 1})
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

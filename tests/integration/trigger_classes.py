@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gnomon.sdk.connection import Connection
-from gnomon.sdk.trigger import BaseTrigger, TriggerEvent
+from gnomon.sdk.trigger import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 
 class _Named(BaseTrigger):
@@ -62,6 +62,13 @@ class Asking(_Named):
         in_thread = await asyncio.to_thread(Connection.get, "db")
         secrets = [name for name in os.environ if "SQL_ALCHEMY_CONN" in name or "FERNET" in name]
         yield TriggerEvent([in_loop.host, in_thread.password, secrets])
+
+
+class Ending(_Named):
+    """Ends the task, with an XCom."""
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        yield TaskSuccessEvent(xcoms={"k": 1})
 
 
 class Failing(_Named):

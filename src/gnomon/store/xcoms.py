@@ -73,7 +73,10 @@ class XComs:
         start: int | None = None,
         stop: int | None = None,
     ) -> list[XComValue]:
-        """Return the values that match, in the order of `task_ids`, then by map index and key, or a slice of them."""
+        """Return the values that match, in the order of `task_ids`, then by map index and key, or a slice of them.
+
+        Without `task_ids` the newest come first, as Airflow 2 has it.
+        """
         query: Any = self._matching(dag_id, run_id, task_ids, key, map_indexes, include_prior_dates)
         query = query.with_only_columns(_x.c.task_id, _x.c.map_index, _x.c.key, _x.c.value)
         query = query.order_by(*_in_order(task_ids))
@@ -188,7 +191,7 @@ def _is_latest_of(dag_id: str, mine: ColumnElement[bool], wanted: Sequence[Colum
 def _in_order(task_ids: Sequence[str] | None) -> list[ColumnElement[Any]]:
     order: list[ColumnElement[Any]] = [_x.c.map_index, _x.c.key]
     if task_ids is None:
-        return [_x.c.task_id, *order]
+        return [_x.c.timestamp.desc(), _x.c.task_id, *order]
     if len(task_ids) < 2:
         return order
     place = {task_id: number for number, task_id in enumerate(dict.fromkeys(task_ids))}

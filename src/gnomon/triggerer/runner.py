@@ -22,6 +22,7 @@ from typing import Any
 
 from gnomon.sdk.runtime import values
 from gnomon.sdk.runtime.channel import ChannelClosedError, set_channel
+from gnomon.sdk.runtime.task_end import TASK_END
 from gnomon.service.config import conf
 from gnomon.triggerer import runner_logs
 from gnomon.wire import execution as wire
@@ -127,7 +128,7 @@ class Runner:
         try:
             trigger = await _make(start)
             event = await _first_event(trigger)
-            report = triggering.TriggerFired(id=start.id, payload=values.encode(event.payload))
+            report = triggering.TriggerFired(id=start.id, payload=values.encode(_payload(event)))
             logging.getLogger("airflow.triggers").info("Trigger fired: %s", event)
         except asyncio.CancelledError:
             report = triggering.TriggerEnded(id=start.id)
@@ -179,6 +180,12 @@ async def _first_event(trigger: Any) -> Any:
         if hasattr(events, "aclose"):
             await events.aclose()
     raise RuntimeError(f"{type(trigger).__name__} ended without an event")
+
+
+def _payload(event: Any) -> Any:
+    """Return what the resumed task gets; an event that ends the task says so instead."""
+    state = getattr(event, "task_instance_state", None)
+    return event.payload if state is None else {TASK_END: str(state), "xcoms": event.xcoms or {}}
 
 
 async def _on_kill(trigger: Any) -> None:

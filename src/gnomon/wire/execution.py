@@ -297,7 +297,10 @@ class GetXCom(msgspec.Struct, kw_only=True, tag="get_xcom"):
 
 
 class GetXComs(msgspec.Struct, kw_only=True, tag="get_xcoms"):
-    """All values that match, ordered by (task order given, map_index); a slice of them if start or stop is set."""
+    """All values that match, ordered by (task order given, map_index); a slice of them if start or stop is set.
+
+    With `task_ids` None the newest come first: in the profile of Airflow 2, that is whose value a pull gives.
+    """
 
     dag_id: str
     run_id: str

@@ -28,6 +28,7 @@ from gnomon.sdk.runtime.channel import TaskChannel, set_channel
 from gnomon.sdk.runtime.context import Context
 from gnomon.sdk.runtime.dag_run import DagRun
 from gnomon.sdk.runtime.exported import variables
+from gnomon.sdk.runtime.task_end import ending_of
 from gnomon.sdk.runtime.task_instance import RuntimeTaskInstance
 from gnomon.service import clock, config
 from gnomon.wire import execution as wire
@@ -299,6 +300,8 @@ def _call_execute(piece: Try) -> Any:
     if method is None:
         return piece.task.execute(context=piece.context)
     kwargs = _resumed_with(piece.workload.next_kwargs)
+    if (ending := ending_of(kwargs.get("event"))) is not None:
+        return _end_as_told(piece, *ending)
     log.info("Resuming after deferral in %s", method)
     return piece.task.resume_execution(next_method=method, next_kwargs=kwargs, context=piece.context)
 
@@ -308,6 +311,17 @@ def _resumed_with(saved: bytes | None) -> dict[str, Any]:
     found = values.decode(saved) if saved else {}
     kwargs = dict(found.pop("kwargs", None) or {})
     return {**kwargs, **found}
+
+
+def _end_as_told(piece: Try, state: str, pushed: dict[str, Any]) -> None:
+    """End in the state that the trigger's event names; its method is not called."""
+    log.info("The trigger ends the task: %s", state)
+    for key, value in pushed.items():
+        piece.ti.xcom_push(key, value)
+    if state == "skipped":
+        raise errors.AirflowSkipException("the trigger's event says so")
+    if state != "success":
+        raise errors.AirflowException(f"the trigger's event ended the task as {state}")
 
 
 def _time_limit(piece: Try) -> float | None:

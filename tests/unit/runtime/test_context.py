@@ -22,17 +22,57 @@ from tests.unit.runtime.fakes import DATE, DAY, FakeChannel, run_info
 Make = Callable[..., Any]
 
 #: The keys of the 3.3 context; `exception`, `reason` and `templates_dict` are set by callbacks and operators.
-KEYS_OF_3 = set(
-    """conn dag dag_run data_interval_end data_interval_start ds ds_nodash expanded_ti_count inlet_events inlets
-    logical_date macros map_index_template outlet_events outlets params partition_date partition_key
-    prev_data_interval_end_success prev_data_interval_start_success prev_end_date_success prev_start_date_success run_id
-    task task_instance task_instance_key_str task_reschedule_count task_state_store asset_state_store test_mode ti
-    triggering_asset_events try_number ts ts_nodash ts_nodash_with_tz var""".split()
-)
-WITH_LOGICAL_DATE = set(
-    """data_interval_end data_interval_start ds ds_nodash logical_date prev_data_interval_end_success
-    prev_data_interval_start_success ts ts_nodash ts_nodash_with_tz""".split()
-)
+KEYS_OF_3 = {
+    "conn",
+    "dag",
+    "dag_run",
+    "data_interval_end",
+    "data_interval_start",
+    "ds",
+    "ds_nodash",
+    "expanded_ti_count",
+    "inlet_events",
+    "inlets",
+    "logical_date",
+    "macros",
+    "map_index_template",
+    "outlet_events",
+    "outlets",
+    "params",
+    "partition_date",
+    "partition_key",
+    "prev_data_interval_end_success",
+    "prev_data_interval_start_success",
+    "prev_end_date_success",
+    "prev_start_date_success",
+    "run_id",
+    "task",
+    "task_instance",
+    "task_instance_key_str",
+    "task_reschedule_count",
+    "task_state_store",
+    "asset_state_store",
+    "test_mode",
+    "ti",
+    "triggering_asset_events",
+    "try_number",
+    "ts",
+    "ts_nodash",
+    "ts_nodash_with_tz",
+    "var",
+}
+WITH_LOGICAL_DATE = {
+    "data_interval_end",
+    "data_interval_start",
+    "ds",
+    "ds_nodash",
+    "logical_date",
+    "prev_data_interval_end_success",
+    "prev_data_interval_start_success",
+    "ts",
+    "ts_nodash",
+    "ts_nodash_with_tz",
+}
 
 
 def test_all_forty_keys_are_known(make_ti: Make) -> None:

@@ -22,6 +22,7 @@ from gnomon.sdk.runtime import channel as channels
 from gnomon.sdk.runtime import values, xcom
 from gnomon.sdk.runtime.channel import ChannelClosedError
 from gnomon.sdk.runtime.current import get_current_context
+from gnomon.sdk.runtime.task_end import TASK_END
 from gnomon.wire import execution as wire
 from gnomon.worker import run_fields, runner
 from tests.unit.runtime.fakes import DATE, FakeChannel, run_info, utc, workload
@@ -576,6 +577,15 @@ def test_mistake_40_in_airflow_2_the_execution_timeout_counts_from_the_start_of_
     outcome = run(profile=profile, execution_timeout=timedelta(hours=1), next_method="resumed", first_start=DATE)
 
     assert outcome.state == state
+
+
+@pytest.mark.parametrize("state", ["success", "failed", "skipped"])
+def test_an_event_may_end_the_task_without_resuming_it(run: Run, channel: FakeChannel, state: str) -> None:
+    saved = json.dumps({"kwargs": None, "event": {TASK_END: state, "xcoms": {"k": 1}}}).encode()
+    outcome = run(next_method="no_such_method", next_kwargs=saved, key=wire.TryKey(1, 2))
+
+    assert outcome.state == state
+    assert channel.xcoms["d", RUN_ID, "t", -1, "k"].value == b"1"
 
 
 def test_waiting_for_a_person(run: Run) -> None:
