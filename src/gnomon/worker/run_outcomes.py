@@ -111,7 +111,7 @@ def of_exception(piece: Try, error: BaseException) -> wire.Outcome:
         if isinstance(error, kind):
             try:
                 return conclude(piece, error)
-            except Exception as second:  # e.g. the kwargs of a trigger have no JSON form
+            except BaseException as second:  # the kwargs of a trigger have no JSON form, or SIGTERM while waiting
                 return failed(piece, second)
     return failed(piece, error)
 

@@ -30,6 +30,8 @@ class Interruptions:
         self._killed = False
         self._previous: Any = None
         self.terminated = False
+        #: set while the outcome is being reported: it is decided, and must not get lost
+        self.deaf = False
 
     def __enter__(self) -> Self:
         if _in_main_thread():
@@ -55,7 +57,7 @@ class Interruptions:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        if self.terminated:
+        if self.terminated or self.deaf:
             return
         self.terminated = True
         log.warning("Task received SIGTERM; ending it")

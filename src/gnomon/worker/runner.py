@@ -197,6 +197,9 @@ def _run(piece: Try) -> wire.Outcome:
             piece.interruptions.kill()
         _render_label_quietly(piece)
         outcome = run_outcomes.of_exception(piece, error)
+    piece.interruptions.deaf = True
+    if piece.interruptions.terminated:
+        piece.interruptions.kill()
     _add_fields(piece, outcome)
     return outcome
 
@@ -391,9 +394,12 @@ def _run_callbacks(piece: Try, state: str) -> None:
     if piece.error is not None:
         piece.context["exception"] = piece.error
     try:
+        piece.interruptions.deaf = False
         run_callbacks(kind, callbacks, piece.context)
     except BaseException as error:  # a callback that exits, or SIGTERM while it ran: the outcome stands
         log.error("%s ended by %s; the state of the task is not affected", kind, run_outcomes.describe(error))
+    finally:
+        piece.interruptions.deaf = True
 
 
 def _callbacks_are_wanted(piece: Try) -> bool:

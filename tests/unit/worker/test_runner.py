@@ -650,6 +650,38 @@ def test_no_failure_callback_when_somebody_marked_the_running_task_as_success(ru
     assert called == []
 
 
+def test_sigterm_while_a_success_is_reported_does_not_lose_it(run: Run, channel: FakeChannel) -> None:
+    finish = channel.finish
+
+    def interrupted(outcome: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        finish(outcome)
+
+    channel.finish = interrupted  # type: ignore[method-assign]
+
+    assert run(lambda context: 1).state == "success"
+
+
+def test_sigterm_ends_a_callback_and_keeps_the_outcome(run: Run, channel: FakeChannel) -> None:
+    def endless(context: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    assert run(raising(ValueError("x")), on_failure_callback=endless).error == "ValueError: x"
+
+
+def test_sigterm_while_waiting_for_a_triggered_run(run: Run, channel: FakeChannel) -> None:
+    def custom(request: Any) -> None:
+        if isinstance(request, wire.GetDagRun):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    channel.custom = custom
+    outcome = run(raising(wish(wait_for_completion=True)), max_tries=1)
+
+    assert (outcome.state, outcome.retryable) == ("failed", True)
+    assert (outcome.error or "").startswith("AirflowTaskTerminated")
+
+
 def test_on_kill_that_raises_does_not_hide_the_reason(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Op, "on_kill", raising(ValueError("oops")))
 
