@@ -64,7 +64,7 @@ class Dags:
         paused = _paused_at_creation() if paused_at_creation is None else paused_at_creation
         clean = [parses.check_source(parse) for parse in batch]
         with self._db.write() as conn:
-            return [parses.record(self._db, conn, parse, now, paused_at_creation=paused) for parse in clean]
+            return [parses.record(conn, parse, now, paused_at_creation=paused) for parse in clean]
 
     def mark_files_gone(self, bundle: str, paths: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
         """Forget files that are no longer there.

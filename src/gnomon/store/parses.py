@@ -8,20 +8,72 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, Table, and_, delete, select, update
 
 from gnomon.store import limits, tables
-from gnomon.store.database import Database
+from gnomon.store.database import Statement
 from gnomon.store.errors import Invalid
 from gnomon.store.notifier import notify_in
+from gnomon.store.types import to_micros
 from gnomon.wire.dag import SerializedDag, decode, encode
 from gnomon.wire.execution import FileRef
 
 _dag = tables.dag
-_version = tables.dag_version
 _file = tables.parsed_file
 _error = tables.import_error
 _DUPLICATE = "DAG id {dag_id!r} is already defined in {path}"
+
+# Hundreds of files may come at once, so these are plain text: building a statement costs more than running it.
+_PREVIOUS = Statement(
+    "SELECT dag_id FROM dag WHERE bundle_name = :bundle AND relative_fileloc = :path AND NOT is_stale"
+)
+_BEFORE = Statement(
+    "SELECT bundle_name, relative_fileloc, is_stale, version_id, source_hash FROM dag WHERE dag_id = :dag_id"
+)
+_LATEST = Statement(
+    "SELECT id, version_number, hash, source FROM dag_version WHERE dag_id = :dag_id ORDER BY version_number DESC LIMIT 1"
+)
+_NEW_VERSION = Statement(
+    "INSERT INTO dag_version (dag_id, version_number, hash, data, source, bundle_name, bundle_version, created_at)"
+    " VALUES (:dag_id, :version_number, :hash, :data, :source, :bundle_name, :bundle_version, :created_at) RETURNING id"
+)
+_SOURCE = Statement("UPDATE dag_version SET source = :source WHERE id = :id")
+_BUNDLE = Statement("INSERT INTO bundle (name, active) VALUES (:name, :active) ON CONFLICT DO NOTHING")
+_STALE = Statement("UPDATE dag SET is_stale = :stale WHERE dag_id = :dag_id")
+_HAS_ERRORS = Statement(
+    "UPDATE dag SET has_import_errors = :errors"
+    " WHERE bundle_name = :bundle AND relative_fileloc = :path AND has_import_errors <> :errors"
+)
+_TAGS = Statement("SELECT name FROM dag_tag WHERE dag_id = :dag_id")
+_ADD_TAG = Statement("INSERT INTO dag_tag (name, dag_id) VALUES (:name, :dag_id)")
+_DROP_TAG = Statement("DELETE FROM dag_tag WHERE dag_id = :dag_id AND name = :name")
+_ADD_WARNING = Statement(
+    "INSERT INTO dag_warning (dag_id, warning_type, message, timestamp) VALUES (:dag_id, :kind, :message, :now)"
+)
+_DROP_WARNINGS = Statement("DELETE FROM dag_warning WHERE dag_id = :dag_id")
+_DROP_ERROR = Statement("DELETE FROM import_error WHERE bundle_name = :bundle AND filename = :path")
+
+
+def _upsert(table: Table, keys: Sequence[str], only_new: Sequence[str] = (), besides: Sequence[str] = ()) -> Statement:
+    """Insert, or update all but the keys and the `only_new` columns; `besides` are no part of it."""
+    names = [column.name for column in table.columns if column.name not in besides]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in {*keys, *only_new})
+    values = ", ".join(f":{name}" for name in names)
+    return Statement(
+        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({values})"
+        f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes}"
+    )
+
+
+#: What the scheduler writes and a parse leaves alone.
+_OF_SCHEDULER = ("next_run_after", "next_logical_date", "next_interval_start", "next_interval_end")
+_PUT_DAG = _upsert(
+    _dag, ["dag_id"], only_new=["is_paused", "has_import_errors", "exceeds_max_non_backfill"], besides=_OF_SCHEDULER
+)
+# The epoch is always due: the scheduler works out the next run by the new version's timetable.
+_NEXT_IS_UNKNOWN = Statement("UPDATE dag SET next_run_after = 0, next_interval_start = NULL WHERE dag_id = :dag_id")
+_PUT_FILE = _upsert(_file, ["bundle_name", "relative_path"])
+_PUT_ERROR = _upsert(_error, ["bundle_name", "filename"], besides=["id"])
 
 
 class Parse(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,37 +109,34 @@ def structure_hash(dag: SerializedDag) -> str:
     return hashlib.sha256(encode(msgspec.structs.replace(dag, fileloc="", relative_fileloc=""))).hexdigest()
 
 
-def record(db: Database, conn: Connection, parse: Parse, now: datetime, *, paused_at_creation: bool) -> Recorded:
+def record(conn: Connection, parse: Parse, now: datetime, *, paused_at_creation: bool) -> Recorded:
     """Store the outcome of one parse in the caller's transaction."""
     file = parse.file
-    dags, refused = _readable(parse)
-    mine, rivals = _without_rivals(conn, file, dags)
-    previous = {
-        row.dag_id: row
-        for row in conn.execute(
-            select(_dag.c.dag_id, _dag.c.is_stale, _dag.c.version_id, _dag.c.source_hash).where(_in_file(file))
-        )
-    }
-    conn.execute(db.insert(tables.bundle).values(name=file.bundle, active=True).on_conflict_do_nothing())
+    readable, trouble = _readable(parse)
+    previous = set(_PREVIOUS.run(conn, bundle=file.bundle, path=file.relative_path).scalars())
+    _BUNDLE.run(conn, name=file.bundle, active=True)
     versions: dict[str, int] = {}
     changed: list[str] = []
-    for dag in mine:
-        version = _record_version(conn, dag, parse, now)
-        versions[dag.dag_id] = version
-        before = previous.get(dag.dag_id) or _row_of(conn, dag.dag_id)
+    for dag, row in readable:
+        before: Any = _BEFORE.run(conn, dag_id=dag.dag_id).first()
+        if _is_rival(before, file):
+            trouble.append(_DUPLICATE.format(dag_id=dag.dag_id, path=before.relative_fileloc))
+            continue
+        version = versions[dag.dag_id] = _record_version(conn, dag, parse, now)
         anew = before is None or before.is_stale or before.version_id != version
-        _record_dag(db, conn, dag, version, parse, now, paused_at_creation, anew=anew)
+        paused = paused_at_creation if dag.is_paused_upon_creation is None else dag.is_paused_upon_creation
+        _PUT_DAG.run(conn, **row, version_id=version, last_parsed=to_micros(now), is_paused=paused)
+        if anew:
+            _NEXT_IS_UNKNOWN.run(conn, dag_id=dag.dag_id)
+        _record_tags(conn, dag)
+        _record_warnings(conn, dag.dag_id, parse.warnings, now)
         if anew or before.source_hash != file.source_hash:
             changed.append(dag.dag_id)
     # A file with an error keeps the DAGs that it had: they may be behind the line that failed.
-    gone = [] if parse.error else sorted(d for d, row in previous.items() if d not in versions and not row.is_stale)
-    if gone:
-        conn.execute(update(_dag).where(_dag.c.dag_id.in_(gone)).values(is_stale=True))
-    trouble = "\n".join(filter(None, [parse.error, *refused, *rivals]))
-    conn.execute(update(_dag).where(_in_file(file)).values(has_import_errors=bool(trouble)))
-    _record_warnings(conn, versions, parse.warnings, now)
-    _record_error(db, conn, file, trouble, now)
-    _record_file(db, conn, parse, now)
+    gone = [] if parse.error else sorted(previous - versions.keys())
+    for dag_id in gone:
+        _STALE.run(conn, stale=True, dag_id=dag_id)
+    _record_file(conn, parse, "\n".join(filter(None, [parse.error, *trouble])), now)
     for dag_id in (*changed, *gone):
         notify_in(conn, "dag", dag_id)
     return Recorded(versions, changed, gone, rivals_of(conn, gone))
@@ -121,104 +170,57 @@ def rivals_of(conn: Connection, dag_ids: Iterable[str]) -> list[tuple[str, str]]
     return sorted(found)
 
 
-def _in_file(file: FileRef) -> Any:
-    return and_(_dag.c.bundle_name == file.bundle, _dag.c.relative_fileloc == file.relative_path)
-
-
-def _row_of(conn: Connection, dag_id: str) -> Any:
-    query = select(_dag.c.is_stale, _dag.c.version_id, _dag.c.source_hash).where(_dag.c.dag_id == dag_id)
-    return conn.execute(query).first()
-
-
-def _readable(parse: Parse) -> tuple[list[SerializedDag], list[str]]:
-    """The DAGs that can be stored, and why the others cannot: user code made them, so anything may come."""
-    dags: list[SerializedDag] = []
+def _readable(parse: Parse) -> tuple[list[tuple[SerializedDag, dict[str, Any]]], list[str]]:
+    """The DAGs that can be stored with their rows, and why others cannot: user code made them, so anything may come."""
+    readable: list[tuple[SerializedDag, dict[str, Any]]] = []
     refused: list[str] = []
     for item in parse.dags:
         try:
             dag = item if isinstance(item, SerializedDag) else decode(item)
-            limits.check(_dag, {"dag_id": dag.dag_id, **_dag_row(dag, parse)})
+            row = _dag_row(dag, parse)
+            limits.check(_dag, row)
             for name in dag.tags:
                 limits.check(tables.dag_tag, {"name": name})
         except (msgspec.DecodeError, Invalid) as error:
             refused.append(f"a DAG of this file cannot be stored: {error}")
         else:
-            dags.append(dag)
-    return dags, refused
+            readable.append((dag, row))
+    return readable, refused
 
 
-def _without_rivals(
-    conn: Connection, file: FileRef, dags: Sequence[SerializedDag]
-) -> tuple[list[SerializedDag], list[str]]:
-    """Keep the DAGs that no other file has: a DAG id belongs to the file that defined it first."""
-    ids = [dag.dag_id for dag in dags]
-    owners = {
-        row.dag_id: row.relative_fileloc
-        for row in conn.execute(
-            select(_dag.c.dag_id, _dag.c.relative_fileloc).where(
-                _dag.c.dag_id.in_(ids), _dag.c.is_stale.is_(False), ~_in_file(file)
-            )
-        )
-    }
-    refused = [_DUPLICATE.format(dag_id=dag_id, path=path) for dag_id, path in sorted(owners.items())]
-    return [dag for dag in dags if dag.dag_id not in owners], refused
+def _is_rival(before: Any, file: FileRef) -> bool:
+    """Whether another file has the DAG id: it belongs to the one that defined it first."""
+    if before is None or before.is_stale:
+        return False
+    return bool((before.bundle_name, before.relative_fileloc) != (file.bundle, file.relative_path))
 
 
 def _record_version(conn: Connection, dag: SerializedDag, parse: Parse, now: datetime) -> int:
     """Return the DAG's version: the latest one if nothing but the source text differs, else a new one."""
     digest = structure_hash(dag)
-    latest = conn.execute(
-        select(_version.c.id, _version.c.version_number, _version.c.hash, _version.c.source)
-        .where(_version.c.dag_id == dag.dag_id)
-        .order_by(_version.c.version_number.desc())
-        .limit(1)
-    ).first()
+    latest: Any = _LATEST.run(conn, dag_id=dag.dag_id).first()
     if latest is not None and latest.hash == digest:
         if parse.source is not None and parse.source != latest.source:
-            conn.execute(update(_version).where(_version.c.id == latest.id).values(source=parse.source))
+            _SOURCE.run(conn, source=parse.source, id=latest.id)
         return int(latest.id)
-    inserted = conn.execute(
-        _version.insert()
-        .values(
-            dag_id=dag.dag_id,
-            version_number=1 if latest is None else latest.version_number + 1,
-            hash=digest,
-            data=encode(dag).decode(),
-            source=parse.source,
-            bundle_name=parse.file.bundle,
-            bundle_version=parse.file.bundle_version,
-            created_at=now,
-        )
-        .returning(_version.c.id)
+    inserted = _NEW_VERSION.run(
+        conn,
+        dag_id=dag.dag_id,
+        version_number=1 if latest is None else latest.version_number + 1,
+        hash=digest,
+        data=encode(dag).decode(),
+        source=parse.source,
+        bundle_name=parse.file.bundle,
+        bundle_version=parse.file.bundle_version,
+        created_at=to_micros(now),
     )
     return int(inserted.scalar_one())
-
-
-def _record_dag(
-    db: Database,
-    conn: Connection,
-    dag: SerializedDag,
-    version: int,
-    parse: Parse,
-    now: datetime,
-    paused: bool,
-    *,
-    anew: bool,
-) -> None:
-    row = {**_dag_row(dag, parse), "version_id": version, "last_parsed": now}
-    if anew:
-        # The epoch is always due: the scheduler works out the next run by the new version's timetable.
-        row["next_run_after"] = 0
-        row["next_interval_start"] = None
-    at_creation = paused if dag.is_paused_upon_creation is None else dag.is_paused_upon_creation
-    statement = db.insert(_dag).values(dag_id=dag.dag_id, is_paused=at_creation, **row)
-    conn.execute(statement.on_conflict_do_update(index_elements=[_dag.c.dag_id], set_=row))
-    _record_tags(conn, dag)
 
 
 def _dag_row(dag: SerializedDag, parse: Parse) -> dict[str, Any]:
     file = parse.file
     return {
+        "dag_id": dag.dag_id,
         "dag_display_name": dag.dag_display_name,
         "bundle_name": file.bundle,
         "bundle_version": file.bundle_version,
@@ -227,6 +229,8 @@ def _dag_row(dag: SerializedDag, parse: Parse) -> dict[str, Any]:
         "bundle_root": file.bundle_root,
         "source_hash": file.source_hash,
         "is_stale": False,
+        "has_import_errors": False,
+        "exceeds_max_non_backfill": False,
         "description": dag.description,
         "owners": ", ".join(dag.owners),
         "timetable_summary": dag.timetable_summary,
@@ -240,52 +244,46 @@ def _dag_row(dag: SerializedDag, parse: Parse) -> dict[str, Any]:
 
 
 def _record_tags(conn: Connection, dag: SerializedDag) -> None:
-    tag = tables.dag_tag
-    present = set(conn.execute(select(tag.c.name).where(tag.c.dag_id == dag.dag_id)).scalars())
+    present = set(_TAGS.run(conn, dag_id=dag.dag_id).scalars())
     wanted = set(dag.tags)
-    for name in wanted - present:
-        conn.execute(tag.insert().values(name=name, dag_id=dag.dag_id))
-    if present - wanted:
-        conn.execute(delete(tag).where(tag.c.dag_id == dag.dag_id, tag.c.name.in_(present - wanted)))
+    for name in sorted(wanted - present):
+        _ADD_TAG.run(conn, name=name, dag_id=dag.dag_id)
+    for name in present - wanted:
+        _DROP_TAG.run(conn, name=name, dag_id=dag.dag_id)
 
 
-def _record_warnings(
-    conn: Connection, dag_ids: Iterable[str], warnings: Sequence[tuple[str, str]], now: datetime
-) -> None:
+def _record_warnings(conn: Connection, dag_id: str, warnings: Sequence[tuple[str, str]], now: datetime) -> None:
     """Warnings are about a file, the screens show them beside each of its DAGs."""
-    warning = tables.dag_warning
     texts: dict[str, list[str]] = {}
     for kind, message in warnings:
-        texts.setdefault(kind, []).append(message)
-    for dag_id in dag_ids:
-        conn.execute(delete(warning).where(warning.c.dag_id == dag_id))
-        for kind, messages in texts.items():
-            row = {"dag_id": dag_id, "warning_type": kind[:50], "message": _clean("\n".join(messages))}
-            conn.execute(warning.insert().values(**row, timestamp=now))
+        texts.setdefault(kind[:50], []).append(message)
+    _DROP_WARNINGS.run(conn, dag_id=dag_id)
+    for kind, messages in texts.items():
+        _ADD_WARNING.run(conn, dag_id=dag_id, kind=kind, message=_clean("\n".join(messages)), now=to_micros(now))
 
 
-def _record_error(db: Database, conn: Connection, file: FileRef, trouble: str, now: datetime) -> None:
-    if not trouble:
-        conn.execute(delete(_error).where(_error.c.bundle_name == file.bundle, _error.c.filename == file.relative_path))
-        return
-    row = {"stacktrace": _clean(trouble), "timestamp": now}
-    statement = db.insert(_error).values(bundle_name=file.bundle, filename=file.relative_path, **row)
-    conn.execute(statement.on_conflict_do_update(index_elements=[_error.c.bundle_name, _error.c.filename], set_=row))
-
-
-def _record_file(db: Database, conn: Connection, parse: Parse, now: datetime) -> None:
+def _record_file(conn: Connection, parse: Parse, trouble: str, now: datetime) -> None:
     file = parse.file
+    place = {"bundle": file.bundle, "path": file.relative_path}
+    _HAS_ERRORS.run(conn, errors=bool(trouble), **place)
+    if trouble:
+        text = _clean(trouble)
+        moment = to_micros(now)
+        _PUT_ERROR.run(conn, bundle_name=file.bundle, filename=file.relative_path, stacktrace=text, timestamp=moment)
+    else:
+        _DROP_ERROR.run(conn, **place)
     row = {
+        "bundle_name": file.bundle,
+        "relative_path": file.relative_path,
         "source_hash": file.source_hash,
         "mtime": parse.mtime,
         "size": parse.size,
         "modules": msgspec.json.encode(list(parse.modules)).decode(),
-        "last_parsed": now,
+        "last_parsed": to_micros(now),
         "seconds": parse.seconds,
     }
-    limits.check(_file, {"bundle_name": file.bundle, "relative_path": file.relative_path, **row})
-    statement = db.insert(_file).values(bundle_name=file.bundle, relative_path=file.relative_path, **row)
-    conn.execute(statement.on_conflict_do_update(index_elements=[_file.c.bundle_name, _file.c.relative_path], set_=row))
+    limits.check(_file, row)
+    _PUT_FILE.run(conn, **row)
 
 
 def _clean(text: str) -> str:
