@@ -39,9 +39,8 @@ class Started:
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         while b"\n" not in self._rest:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return None
+            # Looks at least once: `seconds` may be 0, for what has arrived already.
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
             if not select.select([self.events], [], [], left)[0]:
                 return None
             data = os.read(self.events, 65536)
