@@ -56,7 +56,9 @@ def test_files_and_folders_that_vanish_come_back_or_are_renamed(project: Project
             (project.folder / "a.py").unlink()
             await project.sink.until(lambda: project.dags() == ["b"])
             (project.folder / "team").rename(project.folder / "group")
-            await project.sink.until(lambda: (dag := project.store.dags.get("b")) and dag.relative_fileloc == "group/b.py")
+            await project.sink.until(
+                lambda: (dag := project.store.dags.get("b")) and dag.relative_fileloc == "group/b.py"
+            )
             assert project.dags() == ["b"]
             shutil.rmtree(project.folder / "group")
             await project.sink.until(lambda: project.dags() == [])
@@ -83,8 +85,11 @@ def test_the_bundle_folder_itself_may_come_later_and_go(project: Project) -> Non
 def test_an_imported_module_parses_again_those_that_import_it(project: Project) -> None:
     async def test() -> None:
         project.save("include/names.py", "NAME = 'old'\n")
-        project.save("uses.py", "# airflow\nfrom include.names import NAME\nfrom gnomon.sdk.dag import DAG\n"
-                     "dag = DAG(NAME, schedule=None)\n")
+        project.save(
+            "uses.py",
+            "# airflow\nfrom include.names import NAME\nfrom gnomon.sdk.dag import DAG\n"
+            "dag = DAG(NAME, schedule=None)\n",
+        )
         project.save_dag("other.py", "other")
         async with project.processing():
             assert project.dags() == ["old", "other"]
@@ -99,7 +104,9 @@ def test_an_imported_module_parses_again_those_that_import_it(project: Project) 
 def test_a_data_file_and_a_listed_folder_count_as_well(project: Project) -> None:
     async def test() -> None:
         project.save("configs/one.txt", "x")
-        project.save("factory.py", """
+        project.save(
+            "factory.py",
+            """
             # airflow
             from pathlib import Path
             from gnomon.sdk.dag import DAG
@@ -107,7 +114,8 @@ def test_a_data_file_and_a_listed_folder_count_as_well(project: Project) -> None
             for path in sorted((Path(__file__).parent / "configs").iterdir()):
                 if path.suffix == ".txt":
                     globals()[path.stem] = DAG(f"{path.stem}_{path.read_text()}", schedule=None)
-            """)
+            """,
+        )
         async with project.processing():
             assert project.dags() == ["one_x"]
             project.save("configs/one.txt", "y")
@@ -298,7 +306,7 @@ def test_a_hang_that_can_be_interrupted(project: Project, monkeypatch: pytest.Mo
     monkeypatch.setenv("AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT", "0.5")
     error = bad_file(project, "import threading\nthreading.Event().wait()\n", monkeypatch)
 
-    assert "bad.py\", line 3" in error
+    assert 'bad.py", line 3' in error
     assert "after 0.5 s, the limit of [core] dagbag_import_timeout" in error
 
 
@@ -328,7 +336,9 @@ def test_too_much_memory(project: Project, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_noise_goes_to_a_log_and_not_into_the_protocol(project: Project, airflow_home: Path) -> None:
     async def test() -> None:
-        noise = "import os\nprint('hello' * 10)\nos.write(1, b'raw')\nos.write(2, bytes(range(256)) * 100)\nos.close(1)\n"
+        noise = (
+            "import os\nprint('hello' * 10)\nos.write(1, b'raw')\nos.write(2, bytes(range(256)) * 100)\nos.close(1)\n"
+        )
         project.save_dag("noisy.py", "noisy", before=noise)
         project.save_dag("quiet.py", "quiet")
         async with project.processing():
@@ -357,7 +367,9 @@ def test_programs_that_a_file_starts_do_not_outlive_it(project: Project, tmp_pat
     run(test)
 
 
-def test_what_a_file_does_to_its_process_is_undone_for_the_next(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_file_does_to_its_process_is_undone_for_the_next(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES", "1")
 
     async def test() -> None:
@@ -391,7 +403,9 @@ def test_a_file_is_not_blamed_for_its_predecessor(project: Project, monkeypatch:
 # ---------------------------------------------------------------------------------------- the control side, and ids
 
 
-def test_variables_are_asked_for_and_the_file_looked_at_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_are_asked_for_and_the_file_looked_at_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL", "0.2")
 
     async def test() -> None:
@@ -410,7 +424,9 @@ def test_variables_are_asked_for_and_the_file_looked_at_again(project: Project, 
             project.variables["name1"] = "changed"
             await project.sink.until(lambda: project.dags() == ["changed", "dag0", "dag2"])
         assert {request.key for request in project.asked if isinstance(request, wire.GetVariable)} == {
-            "name0", "name1", "name2",
+            "name0",
+            "name1",
+            "name2",
         }
 
     run(test)
@@ -441,7 +457,9 @@ def test_a_dag_id_belongs_to_one_file_until_that_gives_it_up(project: Project) -
             project.save_dag("second.py", "same")
             assert "already defined in first.py" in await project.error("second.py")
             (project.folder / "first.py").unlink()
-            await project.sink.until(lambda: (dag := project.store.dags.get("same")) and dag.relative_fileloc == "second.py")
+            await project.sink.until(
+                lambda: (dag := project.store.dags.get("same")) and dag.relative_fileloc == "second.py"
+            )
             assert project.error_of("second.py") is None
 
     run(test)
@@ -449,7 +467,9 @@ def test_a_dag_id_belongs_to_one_file_until_that_gives_it_up(project: Project) -
 
 def test_a_missing_module_that_appears_mends_the_file(project: Project) -> None:
     async def test() -> None:
-        project.save("uses.py", "# airflow\nimport later\nfrom gnomon.sdk.dag import DAG\ndag = DAG(later.X, schedule=None)\n")
+        project.save(
+            "uses.py", "# airflow\nimport later\nfrom gnomon.sdk.dag import DAG\ndag = DAG(later.X, schedule=None)\n"
+        )
         async with project.processing():
             assert "No module named 'later'" in await project.error("uses.py")
             project.save("later.py", "X = 'mended'\n")

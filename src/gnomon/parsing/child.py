@@ -127,9 +127,7 @@ def parse(request: wire.ParseFile, limits: Limits) -> wire.ParsedFile:
     """Import one file, as its limits allow, and return what is in it."""
     try:
         signal.setitimer(signal.ITIMER_REAL, limits.import_timeout)
-        loaded = loader.load_file(
-            request.path, bundle_root=request.bundle_root, relative_path=request.relative_path
-        )
+        loaded = loader.load_file(request.path, bundle_root=request.bundle_root, relative_path=request.relative_path)
         dags, problems = _serialize(loaded.dags, limits.profile)
     except ImportTimedOutError:  # outside of the import itself
         loaded, dags, problems = loader.LoadedFile(), [], ["ImportTimedOutError: the file took too long"]
@@ -170,7 +168,9 @@ def _explained(error: str | None, limits: Limits) -> str | None:
     if error is None:
         return None
     if "ImportTimedOutError" in error:
-        return f"{error}\n\nIt was stopped after {limits.import_timeout:g} s, the limit of [core] dagbag_import_timeout."
+        return (
+            f"{error}\n\nIt was stopped after {limits.import_timeout:g} s, the limit of [core] dagbag_import_timeout."
+        )
     if "MemoryError" in error and limits.memory:
         limit = limits.memory >> 20
         return f"{error}\n\nIt may have {limit} MiB of memory, the limit of [dag_processor] parsing_memory_limit."

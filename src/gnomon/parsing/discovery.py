@@ -12,7 +12,18 @@ from typing import Literal
 IGNORE_FILE = ".airflowignore"
 #: Folders of tools, which hold no DAGs and change all the time.
 TOOL_FOLDERS = frozenset(
-    {"__pycache__", ".git", ".hg", ".svn", ".venv", "node_modules", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox"}
+    {
+        "__pycache__",
+        ".git",
+        ".hg",
+        ".svn",
+        ".venv",
+        "node_modules",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".tox",
+    }
 )
 Syntax = Literal["glob", "regexp"]
 #: Says of a path relative to the root, with a slash at its end if it is a folder: leave it out, keep it, or nothing.
@@ -102,9 +113,8 @@ def _walk(search: _Search, folder: str, rules: tuple[Verdict, ...]) -> None:
                 if real not in search.visited:
                     search.visited.add(real)
                     _walk(search, path + "/", rules)
-        elif entry.name.endswith((".py", ".zip")) and not _left_out(path, rules):
-            if search.may_define_dags(entry.path):
-                search.found.files.append(path)
+        elif entry.name.endswith((".py", ".zip")) and not _left_out(path, rules) and search.may_define_dags(entry.path):
+            search.found.files.append(path)
 
 
 def _left_out(path: str, rules: tuple[Verdict, ...]) -> bool:

@@ -19,7 +19,15 @@ from gnomon.wire.dag import FORMAT
 _SESSION = ("SSH_", "XDG_", "TMUX", "VSCODE_", "DBUS_", "GPG_", "LC_TERMINAL", "TERM", "GNOMON_")
 _SESSION_NAMES = frozenset(
     {"_", "PWD", "OLDPWD", "SHLVL", "COLUMNS", "LINES", "DISPLAY", "WINDOWID", "LS_COLORS", "INVOCATION_ID", "PS1"}
-    | {"JOURNAL_STREAM", "NOTIFY_SOCKET", "MAINPID", "MANAGERPID", "SYSTEMD_EXEC_PID", "PYTEST_CURRENT_TEST", "COLORTERM"}
+    | {
+        "JOURNAL_STREAM",
+        "NOTIFY_SOCKET",
+        "MAINPID",
+        "MANAGERPID",
+        "SYSTEMD_EXEC_PID",
+        "PYTEST_CURRENT_TEST",
+        "COLORTERM",
+    }
 )
 
 

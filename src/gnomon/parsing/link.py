@@ -89,15 +89,26 @@ class ParserLink:
 
     async def _spawn(self) -> asyncio.StreamReader:
         ours, theirs = socket.socketpair()
-        with theirs:
-            command = [self._python, "-m", "gnomon.parsing.parser", str(theirs.fileno())]
-            environment = for_user_code(os.environ)
-            self._process = subprocess.Popen(
-                command, env=environment, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, start_new_session=True
-            )
+        starting = asyncio.create_task(asyncio.to_thread(self._exec, theirs))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await starting  # so that `stop` finds a process to end
+            ours.close()
+            raise
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
         self._on_lost()  # now there is somebody to send to, who knows of nothing yet
         return reader
+
+    def _exec(self, theirs: socket.socket) -> None:
+        with theirs:
+            self._process = subprocess.Popen(
+                [self._python, "-m", "gnomon.parsing.parser", str(theirs.fileno())],
+                env=for_user_code(os.environ),
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         splitter = framing.Splitter()

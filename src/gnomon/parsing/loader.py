@@ -177,7 +177,10 @@ def _import_zip(path: str) -> Iterator[Callable[[], ModuleType]]:
         names = [
             name.removesuffix(".py")
             for name in archive.namelist()
-            if "/" not in name and name.endswith(".py") and name != "__init__.py" and may_define_dags(archive.read(name))
+            if "/" not in name
+            and name.endswith(".py")
+            and name != "__init__.py"
+            and may_define_dags(archive.read(name))
         ]
     if path in sys.path:
         sys.path.remove(path)

@@ -223,7 +223,9 @@ class Parser:
         )
 
     def _timeout_text(self) -> str:
-        return f"parsing it took longer than {self._timeout:g} s, the limit of [dag_processor] dag_file_processor_timeout"
+        return (
+            f"parsing it took longer than {self._timeout:g} s, the limit of [dag_processor] dag_file_processor_timeout"
+        )
 
     def _end(self, one: Child) -> int:
         """Make sure that a child and what it started are gone; return how it ended."""

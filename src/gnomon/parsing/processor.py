@@ -13,7 +13,8 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -41,6 +42,15 @@ _AHEAD = 2
 _DEATHS = 3
 
 
+class Subscription(Protocol):
+    """Something that hands on notices until it is closed."""
+
+    def close(self) -> None: ...
+
+
+Listen = Callable[[asyncio.AbstractEventLoop, Callable[[str], None]], Subscription]
+
+
 class DagProcessor(Service):
     """Keeps what is recorded of the DAG files equal to the files.
 
@@ -49,6 +59,7 @@ class DagProcessor(Service):
         ask: answers what DAG files ask while they are parsed, for example a variable; called in a thread.
         bundles: where files come from; those of the settings, unless given.
         outage: exceptions of the sink that say "try again later" and nothing about what was to be recorded.
+        listen: given a callback, subscribes it to the notices of the topic `parse`.
         python: the interpreter of the user's environment.
     """
 
@@ -59,9 +70,11 @@ class DagProcessor(Service):
         *,
         bundles: Sequence[LocalBundle] | None = None,
         outage: tuple[type[Exception], ...] = (OSError,),
+        listen: Listen | None = None,
         python: str = sys.executable,
     ) -> None:
         super().__init__("dag-processor")
+        self._listen = listen
         self._sink = sink
         self._bundles = {bundle.name: bundle for bundle in (configured() if bundles is None else bundles)}
         self._files = DagFiles()
@@ -92,6 +105,7 @@ class DagProcessor(Service):
         self._recorder.start()
         self._link.start()
         self._watcher.start(bundle.root for bundle in self._bundles.values())
+        subscription = self._listen(asyncio.get_running_loop(), self.on_notice) if self._listen else None
         clocks = [asyncio.create_task(self._look_now_and_then(bundle)) for bundle in self._bundles.values()]
         clocks.append(asyncio.create_task(self._refresh_what_looks_outside()))
         try:
@@ -101,6 +115,8 @@ class DagProcessor(Service):
             self._ready_if_done()
             await self.stopping.wait()
         finally:
+            if subscription is not None:
+                subscription.close()
             for task in (*clocks, *self._looking.values()):
                 task.cancel()
             await asyncio.gather(*clocks, *self._looking.values(), return_exceptions=True)
@@ -416,5 +432,3 @@ def _digest(parsed: wire.ParsedFile, hash_of_sources: str) -> str:
     """Return a hash of all of an outcome but how long it took."""
     settled = msgspec.structs.replace(parsed, seconds=0.0, source_hash=hash_of_sources)
     return hashlib.sha256(wire.encode(settled)).hexdigest()
-
-

@@ -35,7 +35,9 @@ def roots(bundle_root: str) -> tuple[str, ...]:
     """Return the folders whose files are the project's: the bundle, PYTHONPATH, plugins and config."""
     home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
     plugins = os.environ.get("AIRFLOW__CORE__PLUGINS_FOLDER") or os.path.join(home, "plugins")
-    return _real((bundle_root, *os.environ.get("PYTHONPATH", "").split(os.pathsep), plugins, os.path.join(home, "config")))
+    return _real(
+        (bundle_root, *os.environ.get("PYTHONPATH", "").split(os.pathsep), plugins, os.path.join(home, "config"))
+    )
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
@@ -14,6 +15,8 @@ from gnomon.service import clock
 log = logging.getLogger(__name__)
 
 _BATCH = 100
+#: How long what was parsed last may take to be recorded when the dag-processor ends; else it is parsed again.
+_LAST_WORDS_SECONDS = 5.0
 _RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -41,6 +44,8 @@ class Recorder:
         self._waiting: dict[FileKey, Parsed | None] = {}
         self._writing = 0
         self._bell = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -56,25 +61,25 @@ class Recorder:
         """Write what is left, unless the sink cannot be reached."""
         if self._task is None:
             return
-        if self.pending:
-            await asyncio.wait({asyncio.create_task(self._drained())}, timeout=5.0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), _LAST_WORDS_SECONDS)
         self._task.cancel()
         await asyncio.wait({self._task})
 
     def add(self, parsed: Parsed) -> None:
         """Have an outcome recorded, in place of an earlier one of the file."""
         self._waiting[FileKey(parsed.file.bundle, parsed.file.relative_path)] = parsed
-        self._bell.set()
+        self._ring()
 
     def forget(self, bundle: str, paths: Iterable[str]) -> None:
         """Have files forgotten that are gone."""
         for path in paths:
             self._waiting[FileKey(bundle, path)] = None
-            self._bell.set()
+            self._ring()
 
-    async def _drained(self) -> None:
-        while self.pending:
-            await asyncio.sleep(0.01)
+    def _ring(self) -> None:
+        self._idle.clear()
+        self._bell.set()
 
     async def _write_all(self) -> None:
         while True:
@@ -87,6 +92,7 @@ class Recorder:
                 self._writing = 0
                 if rivals:
                     self._on_rivals(rivals)
+            self._idle.set()
             self._on_recorded()
 
     async def _persist(self, batch: dict[FileKey, Parsed | None]) -> list[tuple[str, str]]:

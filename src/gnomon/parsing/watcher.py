@@ -86,7 +86,10 @@ class Watcher:
     async def _watch_elsewhere(self) -> None:
         from watchfiles import awatch
 
-        present = [root for root in self._roots if os.path.isdir(root)]
-        if present:
+        if present := [root for root in self._roots if _is_folder(root)]:
             async for changes in awatch(*present, step=_STEP_MS, debounce=_STEP_MS * 2, stop_event=self._stop):
-                self._collect({path + (os.sep if os.path.isdir(path) else "") for _, path in changes})
+                self._collect({path + os.sep if _is_folder(path) else path for _, path in changes})
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path)

@@ -157,7 +157,9 @@ def test_deprecations_are_the_authors_and_others_are_not(load: Load) -> None:
 
 def test_zip_archives(tmp_path: Path, load: Load) -> None:
     with zipfile.ZipFile(tmp_path / "pack.zip", "w") as archive:
-        archive.writestr("first.py", "# airflow\nimport support\nfrom gnomon.sdk.dag import DAG\nd = DAG('z1', schedule=None)")
+        archive.writestr(
+            "first.py", "# airflow\nimport support\nfrom gnomon.sdk.dag import DAG\nd = DAG('z1', schedule=None)"
+        )
         archive.writestr("second.py", "# airflow\nfrom gnomon.sdk.dag import DAG\nwith DAG('z2', schedule=None): pass")
         archive.writestr("support.py", "x = 1")
     loaded = load_file(str(tmp_path / "pack.zip"), bundle_root=str(tmp_path), relative_path="pack.zip")

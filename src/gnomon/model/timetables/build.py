@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from gnomon.model.timetables.base import Profile, Timetable, TimetableError, TimetableSpec
@@ -17,35 +18,41 @@ def build(spec: TimetableSpec, profile: Profile = 3) -> Timetable:
     Raises:
         TimetableError: the kind is unknown, or a field of the spec cannot be used.
     """
-    match spec.kind:
-        case "null":
-            return Null()
-        case "once":
-            return Once(profile)
-        case "continuous":
-            return Continuous(profile)
-        case "cron_trigger":
-            return _cron_trigger(spec, _single_cron(spec), profile)
-        case "multiple_cron_trigger":
-            if not spec.crons:
-                raise TimetableError("a multiple cron schedule needs at least one expression")
-            return MultipleCronTrigger([_cron_trigger(spec, cron, profile) for cron in spec.crons])
-        case "cron_interval":
-            return CronInterval(_single_cron(spec), spec.timezone)
-        case "delta_trigger":
-            return DeltaTrigger(DeltaSchedule(delta(spec.delta, spec.relative)), _interval(spec), profile)
-        case "delta_interval":
-            return DeltaInterval(DeltaSchedule(delta(spec.delta, spec.relative)), profile)
-        case "events":
-            moments = [_moment(text) for text in spec.events]
-            return Events(moments, restrict_to_events=spec.restrict_to_events, description=spec.description)
-        case "assets":
-            return Assets()
-        case "asset_or_time":
-            return _asset_or_time(spec, profile)
-        case "custom":
-            raise TimetableError(f"the custom timetable {spec.classpath} cannot be evaluated yet")
-    raise TimetableError(f"{spec.kind!r} is not a kind of timetable")
+    make = _KINDS.get(spec.kind)
+    if make is None:
+        raise TimetableError(f"{spec.kind!r} is not a kind of timetable")
+    return make(spec, profile)
+
+
+def _cron_interval(spec: TimetableSpec, profile: Profile) -> Timetable:
+    return CronInterval(_single_cron(spec), spec.timezone)
+
+
+def _single_cron_trigger(spec: TimetableSpec, profile: Profile) -> Timetable:
+    return _cron_trigger(spec, _single_cron(spec), profile)
+
+
+def _multiple_cron_trigger(spec: TimetableSpec, profile: Profile) -> Timetable:
+    if not spec.crons:
+        raise TimetableError("a multiple cron schedule needs at least one expression")
+    return MultipleCronTrigger([_cron_trigger(spec, cron, profile) for cron in spec.crons])
+
+
+def _delta_trigger(spec: TimetableSpec, profile: Profile) -> Timetable:
+    return DeltaTrigger(DeltaSchedule(delta(spec.delta, spec.relative)), _interval(spec), profile)
+
+
+def _delta_interval(spec: TimetableSpec, profile: Profile) -> Timetable:
+    return DeltaInterval(DeltaSchedule(delta(spec.delta, spec.relative)), profile)
+
+
+def _events(spec: TimetableSpec, profile: Profile) -> Timetable:
+    moments = [_moment(text) for text in spec.events]
+    return Events(moments, restrict_to_events=spec.restrict_to_events, description=spec.description)
+
+
+def _custom(spec: TimetableSpec, profile: Profile) -> Timetable:
+    raise TimetableError(f"the custom timetable {spec.classpath} cannot be evaluated yet")
 
 
 def _asset_or_time(spec: TimetableSpec, profile: Profile) -> Timetable:
@@ -76,3 +83,19 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise TimetableError(f"the event {text!r} is not an ISO 8601 time") from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_KINDS: dict[str, Callable[[TimetableSpec, Profile], Timetable]] = {
+    "null": lambda spec, profile: Null(),
+    "once": lambda spec, profile: Once(profile),
+    "continuous": lambda spec, profile: Continuous(profile),
+    "cron_trigger": _single_cron_trigger,
+    "multiple_cron_trigger": _multiple_cron_trigger,
+    "cron_interval": _cron_interval,
+    "delta_trigger": _delta_trigger,
+    "delta_interval": _delta_interval,
+    "events": _events,
+    "assets": lambda spec, profile: Assets(),
+    "asset_or_time": _asset_or_time,
+    "custom": _custom,
+}

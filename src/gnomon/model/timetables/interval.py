@@ -42,8 +42,10 @@ class _IntervalTimetable(Timetable):
         return None if earliest is None else self.schedule.at_or_after(earliest)
 
     def _beyond(self, start: datetime, previous: datetime) -> datetime:
-        """Push a start past the previous run's: a changed schedule may line up with that one again, and two runs of
-        a DAG cannot have one logical date."""
+        """Push a start past the previous run's.
+
+        A changed schedule may line up with that one again, and two runs of a DAG cannot have one logical date.
+        """
         if start > previous:
             return start
         start = self.schedule.after(start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -77,7 +78,7 @@ def test_a_time_that_occurs_twice_is_the_second_one(name: str, start: str, expec
 def test_every_hour_ticks_each_elapsed_hour(name: str, day: str) -> None:
     found = ticks("30 * * * *", name, day, 49)
 
-    assert {timedelta(hours=1)} == {later - earlier for earlier, later in zip(found, found[1:], strict=False)}
+    assert {timedelta(hours=1)} == {later - earlier for earlier, later in pairwise(found)}
 
 
 def test_every_two_hours_skips_the_repeated_hour() -> None:
