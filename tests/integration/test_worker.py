@@ -327,7 +327,7 @@ def test_a_killed_worker_takes_its_tasks_along_and_a_successor_starts_when_they_
 def test_a_killed_template_fails_its_tasks_with_the_signal_and_no_others(site: Site, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     gate = str(tmp_path / "gate")
-    source = "import os\ndef work(channel):\n    print(os.getppid())\n    open({!r}).read()\n".format(gate)
+    source = f"import os\ndef work(channel):\n    print(os.getppid())\n    open({gate!r}).read()\n"
     site.write(source)
     site.start()
     site.scheduler.accept()

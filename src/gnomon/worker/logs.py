@@ -127,7 +127,7 @@ class _NoLock:
 class TaskLogHandler(logging.Handler):
     """Writes log records as JSON lines."""
 
-    def createLock(self) -> None:
+    def createLock(self) -> None:  # noqa: N802 - the name is logging's
         """Use no lock: a line is one write, and a lock could be held by another thread at a fork."""
         self.lock = cast(Any, _NoLock())
 
@@ -153,7 +153,7 @@ class TaskLogHandler(logging.Handler):
         except Exception:
             self.handleError(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Say in the log itself that a record could not be written, and why; a task never fails by its logging."""
         error = sys.exc_info()[1]
         try:

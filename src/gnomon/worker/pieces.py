@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gnomon.service import clock
 from gnomon.wire import execution as wire
 from gnomon.worker.eventloop import Stream, Timer
 
@@ -90,3 +91,23 @@ class Piece:
     def may_have_begun(self) -> bool:
         """Whether user code may have run: it must not be given to another process then."""
         return self.is_callback or (self.go is not None and self.stream is not None)
+
+    @property
+    def can_be_relaunched(self) -> bool:
+        """Whether another process may be made for it, its own being gone; once, since there may be a reason for that."""
+        return not (self.outcome or self.may_have_begun or self.relaunched or self.refused or self.reason)
+
+    def take_back(self) -> bool:
+        """Withdraw it from where it waits for a process; returns whether it did."""
+        template = self.template
+        if template is None:
+            return False
+        if self in template.waiting:
+            template.waiting.remove(self)
+            return True
+        return template.pool is not None and template.pool.withdraw(self)
+
+    def leave_template(self) -> None:
+        """Occupy the template no longer."""
+        if self.template is not None and self.template.pieces.pop(self.key, None) is not None:
+            self.template.last_used = clock.monotonic()

@@ -18,7 +18,7 @@ import msgspec
 from gnomon.sdk.runtime.channel import SocketChannel, set_channel
 from gnomon.wire import execution as wire
 from gnomon.wire import framing
-from gnomon.worker import logs, process
+from gnomon.worker import process
 
 _DAG_ID = "rehearsal"
 #: Bytecode is specialised when it has run a few times.

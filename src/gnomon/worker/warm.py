@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from gnomon.service import clock, environment
 from gnomon.service.config import conf
@@ -162,13 +163,11 @@ class WarmTemplates:
         template = WarmTemplate(self._number, file)
         self._by_file[file] = self._by_id[template.id] = template
         self._base.send(wire.encode(wire.OpenTemplate(id=template.id, file=file)))
-        template.import_timer = self._loop.call_later(self._import_seconds, lambda: self._give_up_import(template))
         return template
 
     def _give_up_import(self, template: WarmTemplate) -> None:
         template.import_took_too_long = True
-        if template.pid:
-            linux.kill_group(template.pid, signal.SIGKILL)
+        linux.kill_group(template.pid, signal.SIGKILL)
 
     def _import_is_over(self, template: WarmTemplate) -> None:
         if template.import_timer is not None:
@@ -182,6 +181,9 @@ class WarmTemplates:
             return
         if type(message) is wire.TemplateForked:
             template.pid = message.pid
+            if not template.ready:
+                give_up = partial(self._give_up_import, template)
+                template.import_timer = self._loop.call_later(self._import_seconds, give_up)
         else:
             self._forget(template, message.status, with_base=False)
 
