@@ -82,55 +82,10 @@ def preload() -> None:
     profile()
     xcom.backend()
     xcom.max_size()
-    _rehearse()
 
+    from gnomon.worker.run_rehearsal import rehearse
 
-def _rehearse() -> None:
-    """Run a task that only renders a template, a few times.
-
-    Python adapts code while it runs for the first times. A task that found it not adapted would do so in its own
-    process, which means copying each page of it that it shares with the template; that doubled the cost of a no-op.
-    """
-    from gnomon.sdk.dag import DAG
-
-    class Nothing(BaseOperator):
-        template_fields = ("text",)
-        text = "{{ ds }}{% if ti %} {{ params }}{% endif %}"
-
-        def execute(self, context: Any) -> None:
-            """Do nothing."""
-
-    class Unheard:
-        def proceed(self) -> wire.Proceed:
-            return wire.Proceed(key=wire.TryKey(0, 0), ok=True)
-
-        def finish(self, outcome: Any) -> None:
-            wire.encode(outcome)
-
-        def tell(self, request: Any) -> None:
-            """Rendered fields, should this take long."""
-
-    dag = DAG("rehearsal", schedule=None)
-    Nothing(task_id="nothing", dag=dag)
-    run = wire.RunInfo(id=0, dag_id=dag.dag_id, run_id="r", run_type="manual", run_after=0, logical_date=0)
-    workload = wire.Workload(
-        key=wire.TryKey(0, 0),
-        task_id="nothing",
-        try_number=1,
-        max_tries=0,
-        file=wire.FileRef("", "", "", ""),
-        run=msgspec.Raw(wire.encode(run)),
-    )
-    environ, level = dict(os.environ), log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        for _ in range(4):
-            run_try(workload, dag, Unheard())  # type: ignore[arg-type]
-    finally:
-        log.setLevel(level)
-        set_channel(None)
-        for name in set(os.environ) - set(environ):
-            del os.environ[name]
+    rehearse()
 
 
 @cache

@@ -729,6 +729,16 @@ def test_the_plain_path_imports_nothing(channel: FakeChannel) -> None:
     assert set(sys.modules) - before == set()
 
 
+def test_preload_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+    environ, handler = dict(os.environ), signal.getsignal(signal.SIGTERM)
+    runner.preload()
+
+    assert dict(os.environ) == environ
+    assert signal.getsignal(signal.SIGTERM) == handler
+    assert channels.get_channel() is None
+    assert caplog.records == []
+
+
 class Link:
     name = "Console"
     xcom_key = "_link_Console"
