@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pkgutil import extend_path
 from types import ModuleType
@@ -44,7 +43,7 @@ for _module, _names in _read(MOVED, moved=True).items():
 _PACKAGES = {name.rsplit(".", depth)[0] for name in _MODULES for depth in range(1, name.count(".") + 1)}
 
 
-class NamesFinder(MetaPathFinder, Loader):
+class NamesFinder:
     """Finds and makes the modules of the table."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -55,6 +54,9 @@ class NamesFinder(MetaPathFinder, Loader):
         if spec.submodule_search_locations is not None:
             spec.submodule_search_locations = extend_path([], fullname)
         return spec
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave it to the import system."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module its names."""
@@ -92,10 +94,10 @@ def attribute_getter(module: str) -> Callable[[str], Any]:
         elif name != "__all__":
             from gnomon.sdk.exceptions import DeprecatedImportWarning
 
+            # What has no new home of Airflow's own is only said to be old.
+            instead = f" Please use `{home.instead!r}`." if home.instead.startswith("airflow.") else ""
             warnings.warn(
-                f"The `{module}.{name}` attribute is deprecated. Please use `{home.instead!r}`.",
-                DeprecatedImportWarning,
-                stacklevel=2,
+                f"The `{module}.{name}` attribute is deprecated.{instead}", DeprecatedImportWarning, stacklevel=2
             )
         return value
 

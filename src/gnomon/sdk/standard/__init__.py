@@ -1,1 +1,3 @@
 """The operators, sensors, triggers and hooks of Airflow's standard provider."""
+
+__version__ = "1.21.0"

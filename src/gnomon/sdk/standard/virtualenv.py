@@ -1,0 +1,336 @@
+"""Operators that call a function in another Python environment; uv makes environments."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from gnomon.sdk.branch import BranchMixIn
+from gnomon.sdk.exceptions import AirflowException, AirflowSkipException, DeserializingResultError
+from gnomon.sdk.source import function_source
+from gnomon.sdk.standard.python import PythonOperator
+
+#: Names of the context that are plain enough to be sent to another interpreter.
+_SENDABLE = frozenset(
+    {
+        "ds", "ds_nodash", "expanded_ti_count", "inlets", "map_index_template", "outlets", "run_id",
+        "task_instance_key_str", "test_mode", "try_number", "ts", "ts_nodash", "ts_nodash_with_tz",
+    }
+)  # fmt: skip
+_DATES = frozenset({"data_interval_end", "data_interval_start", "logical_date"})
+
+#: What runs in the other interpreter: read the arguments, call the function, write what it returns.
+_SCRIPT = """\
+import importlib, sys, types
+{preamble}
+serializer = importlib.import_module({serializer!r})
+with open(sys.argv[1], "rb") as file:
+    arguments = serializer.load(file)
+
+{source}
+
+result = {name}(*arguments["args"], **arguments["kwargs"])
+with open(sys.argv[2], "wb") as file:
+    if result is not None:
+        serializer.dump(result, file)
+"""
+
+
+class _BasePythonVirtualenvOperator(PythonOperator):
+    """Calls a function in another interpreter.
+
+    The function's source is sent, so it must import what it needs and must not use names from around it. Arguments and
+    result go through `serializer`, between two processes of the same task.
+
+    Args:
+        python_callable: a function defined with `def`.
+        serializer: pickle, cloudpickle or dill.
+        op_args: its positional arguments (templated).
+        op_kwargs: its keyword arguments (templated).
+        string_args: strings that the function finds as `virtualenv_string_args`.
+        templates_dict: further templates; the function gets them as `templates_dict`.
+        templates_exts: endings of template files.
+        expect_airflow: taken for compatibility; nothing of Airflow is needed there.
+        skip_on_exit_code: exit codes that skip the task rather than fail it.
+        env_vars: its environment.
+        inherit_env: add the task's own environment.
+
+    Raises:
+        ValueError: python_callable is a lambda.
+        AirflowException: the serializer is none of those.
+    """
+
+    template_fields: Collection[str] = (*PythonOperator.template_fields, "env_vars")
+    template_ext = (".txt",)
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        serializer: str | None = None,
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        string_args: Iterable[str] | None = None,
+        templates_dict: dict[str, Any] | None = None,
+        templates_exts: list[str] | None = None,
+        expect_airflow: bool = True,
+        skip_on_exit_code: int | Collection[int] | None = None,
+        env_vars: dict[str, str] | None = None,
+        inherit_env: bool = True,
+        use_dill: bool = False,
+        use_airflow_context: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if getattr(python_callable, "__name__", "") == "<lambda>":
+            raise ValueError(f"{type(self).__name__} only supports functions for python_callable arg, not a lambda")
+        serializer = "dill" if use_dill else serializer or "pickle"
+        if serializer not in ("pickle", "cloudpickle", "dill"):
+            raise AirflowException(
+                f"Unsupported serializer {serializer!r}. Expected one of 'pickle', 'cloudpickle', 'dill'"
+            )
+        super().__init__(
+            python_callable=python_callable,
+            op_args=op_args,
+            op_kwargs=op_kwargs,
+            templates_dict=templates_dict,
+            templates_exts=templates_exts,
+            **kwargs,
+        )
+        self.serializer = serializer
+        self.string_args = list(string_args or ())
+        self.expect_airflow = expect_airflow
+        codes = skip_on_exit_code
+        self.skip_on_exit_code = [codes] if isinstance(codes, int) else list(codes or ())
+        self.env_vars = env_vars
+        self.inherit_env = inherit_env
+
+    @abstractmethod
+    def _interpreter(self, folder: Path) -> Path:
+        """Return the interpreter to run in, made in `folder` if need be."""
+
+    def get_python_source(self) -> str:
+        """Return the source of the function, without its decorators."""
+        return function_source(self.python_callable)
+
+    def determine_kwargs(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the part of the context that the function wants and that can be sent."""
+        import inspect
+
+        wanted = inspect.signature(self.python_callable).parameters
+        every = any(parameter.kind is parameter.VAR_KEYWORD for parameter in wanted.values())
+        names = _SENDABLE | _DATES | set(self.op_kwargs) | {"templates_dict", "params"}
+        chosen = [name for name in (names if every else names & wanted.keys()) if name in context]
+        found = {name: _plain(name, context[name]) for name in sorted(chosen)}
+        return {name: value for name, value in found.items() if value is not None or name in self.op_kwargs}
+
+    def execute_callable(self) -> Any:
+        """Call the function there."""
+        with TemporaryDirectory(prefix="venv") as name:
+            folder = Path(name)
+            return self._call(self._interpreter(folder), folder)
+
+    def _call(self, python: Path, folder: Path) -> Any:
+        import importlib
+
+        serializer = importlib.import_module(self.serializer)
+        arguments, result, script = folder / "arguments", folder / "result", folder / "script.py"
+        with arguments.open("wb") as file:
+            serializer.dump({"args": tuple(self.op_args), "kwargs": dict(self.op_kwargs)}, file)
+        script.write_text(
+            _SCRIPT.format(
+                preamble=f"virtualenv_string_args = {self.string_args!r}",
+                serializer=self.serializer,
+                source=self.get_python_source(),
+                name=self.python_callable.__name__,
+            )
+        )
+        self._run([str(python), str(script), str(arguments), str(result)])
+        if not result.exists() or not result.stat().st_size:
+            return None
+        try:
+            with result.open("rb") as file:
+                return serializer.load(file)
+        except ValueError as error:
+            raise DeserializingResultError() from error
+
+    def _run(self, command: list[str]) -> None:
+        environment = dict(os.environ) if self.inherit_env else {}
+        environment.update(self.env_vars or {})
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.log.info("%s", line.decode(errors="backslashreplace").rstrip())
+        code = process.wait()
+        if code in self.skip_on_exit_code:
+            raise AirflowSkipException(f"Process exited with code {code}. Skipping.")
+        if code:
+            raise AirflowException(f"Process terminated abnormally with exit code {code}; its output is above")
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "params":
+        return json.loads(json.dumps(dict(value)))
+    if name in _DATES and value is not None:
+        from datetime import datetime
+
+        # Without pendulum on the other side, a date has to be a plain one.
+        return datetime.fromisoformat(value.isoformat())
+    return value
+
+
+class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
+    """Calls a function in an environment that is made for it.
+
+    Args:
+        requirements: the packages, or the name of a requirements file (templated).
+        python_version: which Python; ours unless given.
+        system_site_packages: packages of this environment can be imported there.
+        pip_install_options: further options of the installer.
+        index_urls: package indexes (templated).
+        venv_cache_path: keep environments there and use them again (templated).
+    """
+
+    template_fields = (*_BasePythonVirtualenvOperator.template_fields, "requirements", "index_urls", "venv_cache_path")
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        requirements: None | Iterable[str] | str = None,
+        python_version: str | None = None,
+        system_site_packages: bool = True,
+        pip_install_options: list[str] | None = None,
+        index_urls: None | Collection[str] | str = None,
+        index_urls_from_connection_ids: None | Collection[str] | str = None,
+        venv_cache_path: None | os.PathLike[str] | str = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(python_callable=python_callable, **kwargs)
+        self.requirements: Any = [requirements] if isinstance(requirements, str) else list(requirements or ())
+        self.python_version = python_version
+        self.system_site_packages = system_site_packages
+        self.pip_install_options = pip_install_options or []
+        self.index_urls: Any = [index_urls] if isinstance(index_urls, str) else index_urls
+        ids = index_urls_from_connection_ids
+        self.index_urls_from_connection_ids: Any = [ids] if isinstance(ids, str) else ids
+        self.venv_cache_path = venv_cache_path
+        if serializer_package := {"cloudpickle": "cloudpickle", "dill": "dill"}.get(self.serializer):
+            if not system_site_packages and serializer_package not in self.requirements:
+                self.requirements.append(serializer_package)
+
+    def _interpreter(self, folder: Path) -> Path:
+        if self.venv_cache_path is None:
+            return self._make(folder / "venv")
+        kept = Path(self.venv_cache_path) / f"venv-{self._digest()}"
+        if (kept / "bin" / "python").exists():
+            return kept / "bin" / "python"
+        # Made beside its place and moved there, so that two tasks at once never see half an environment.
+        made = kept.with_name(f"{kept.name}.{os.getpid()}")
+        self._make(made)
+        try:
+            made.rename(kept)
+        except OSError:
+            shutil.rmtree(made, ignore_errors=True)
+        return kept / "bin" / "python"
+
+    def _digest(self) -> str:
+        import hashlib
+
+        content = [self._requirement_lines(), self.python_version, self.system_site_packages, self.pip_install_options]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    def _requirement_lines(self) -> list[str]:
+        return [line for entry in self.requirements for line in str(entry).splitlines() if line.strip()]
+
+    def _make(self, place: Path) -> Path:
+        uv = shutil.which("uv") or shutil.which("uv", path=os.path.dirname(sys.executable))
+        site = ["--system-site-packages"] if self.system_site_packages else []
+        python = place / "bin" / "python"
+        if uv is not None:
+            version = ["--python", self.python_version or sys.executable]
+            self._run([uv, "venv", "--quiet", *version, *site, str(place)])
+            install = [uv, "pip", "install", "--quiet", "--python", str(python)]
+        else:
+            self._run([f"python{self.python_version}" if self.python_version else sys.executable, "-m", "venv", *site, str(place)])
+            install = [str(python), "-m", "pip", "install", "--quiet"]
+        if lines := self._requirement_lines():
+            listed = place / "requirements.txt"
+            listed.write_text("\n".join(lines))
+            self._run([*install, *self._index_options(), *self.pip_install_options, "-r", str(listed)])
+        return python
+
+    def _index_options(self) -> list[str]:
+        urls = list(self.index_urls or ())
+        if self.index_urls_from_connection_ids:
+            from gnomon.sdk.standard.hooks import PackageIndexHook
+
+            urls += [PackageIndexHook(one).get_connection_url() for one in self.index_urls_from_connection_ids]
+        if not urls:
+            return []
+        return ["--index-url", urls[0], *(part for url in urls[1:] for part in ("--extra-index-url", url))]
+
+
+class ExternalPythonOperator(_BasePythonVirtualenvOperator):
+    """Calls a function in an environment that is there already.
+
+    Args:
+        python: the path of its interpreter (templated).
+        expect_pendulum: pendulum has to be importable there.
+    """
+
+    template_fields = (*_BasePythonVirtualenvOperator.template_fields, "python")
+
+    def __init__(
+        self, *, python: str, python_callable: Callable[..., Any], expect_pendulum: bool = True, **kwargs: Any
+    ) -> None:
+        if not python:
+            raise ValueError("Python Path must be defined in ExternalPythonOperator")
+        super().__init__(python_callable=python_callable, **kwargs)
+        self.python = python
+        self.expect_pendulum = expect_pendulum
+
+    def _interpreter(self, folder: Path) -> Path:
+        path = Path(self.python)
+        if not path.exists():
+            raise ValueError(f"Python Path '{path}' must exists")
+        if not path.is_file():
+            raise ValueError(f"Python Path '{path}' must be a file")
+        return path
+
+
+class BranchPythonVirtualenvOperator(BranchMixIn, PythonVirtualenvOperator):
+    """Calls a function in an environment made for it; it returns the id of the task to go on with."""
+
+    def execute(self, context: Any) -> Any:
+        """Call the function, and skip what it did not choose."""
+        return self.do_branch(context, PythonVirtualenvOperator.execute(self, context))
+
+
+class BranchExternalPythonOperator(BranchMixIn, ExternalPythonOperator):
+    """Calls a function in another environment; it returns the id of the task to go on with."""
+
+    def execute(self, context: Any) -> Any:
+        """Call the function, and skip what it did not choose."""
+        return self.do_branch(context, ExternalPythonOperator.execute(self, context))
+
+
+def is_venv_installed() -> bool:
+    """Tell whether environments can be made."""
+    return True
+
+
+__all__: Sequence[str] = [
+    "BranchExternalPythonOperator",
+    "BranchPythonVirtualenvOperator",
+    "ExternalPythonOperator",
+    "PythonVirtualenvOperator",
+    "is_venv_installed",
+]
