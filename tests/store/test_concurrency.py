@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +14,8 @@ from sqlalchemy import text, update
 from gnomon.store import tables
 from gnomon.store.engine import Store, open_store
 from gnomon.store.errors import RunExists, StoreError
+from gnomon.store.records import Run
+from gnomon.store.task_instances import Selection
 from gnomon.wire.execution import XComEntry
 
 from .conftest import NOW, parse, serialized
@@ -119,6 +122,30 @@ def test_an_exception_takes_everything_back(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
         insert_and_fail()
     assert store.pools.get("p") is None
+
+
+def test_a_clear_takes_place_between_two_commits_of_the_scheduler(store: Store, a_run: Callable[..., Run]) -> None:
+    """In the middle of one they would lock the same rows in different orders."""
+    a_run(t="failed", u="failed")
+    leadership = store.leader.acquire("scheduler", "one", NOW)
+    assert leadership is not None
+    ti = tables.task_instance
+    selection = Selection(dag_id="a")
+    thread = threading.Thread(target=store.task_instances.clear, args=(selection, NOW))
+
+    with store.database.write() as conn:
+        conn.execute(tables.leader.update().values(epoch=tables.leader.c.epoch))
+        for task_id in ("u", "t"):
+            conn.execute(ti.update().where(ti.c.task_id == task_id).values(state="up_for_retry"))
+            if task_id == "u":
+                thread.start()
+                thread.join(0.2)
+    thread.join()
+
+    assert {found.state for found in store.task_instances.select(selection)} == {None}
+    tries = store.task_instances.history("a", "r1", "t")
+    assert [(t.try_number, t.state) for t in tries] == [(1, "up_for_retry")]
+    leadership.release()
 
 
 _DIE = """

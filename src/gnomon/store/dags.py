@@ -13,6 +13,7 @@ from gnomon.model.states import TaskInstanceState
 from gnomon.store import parses, tables
 from gnomon.store.database import Database, Statement
 from gnomon.store.errors import DagBusy, DagNotFound, Invalid
+from gnomon.store.leader import between_commits
 from gnomon.store.notifier import notify_in
 from gnomon.store.parses import Parse, Recorded
 from gnomon.store.records import DAG, PARSED_FILE, Dag, ParsedFileRecord
@@ -235,6 +236,7 @@ class Dags:
         tis = select(_ti.c.id).where(_ti.c.dag_run_id.in_(of_dag))
         running = exists().where(_ti.c.dag_run_id.in_(of_dag), _ti.c.state == TaskInstanceState.RUNNING)
         with self._db.write() as conn:
+            between_commits(conn)
             row: Any = conn.execute(select(_dag).where(_dag.c.dag_id == dag_id)).first()
             if row is None:
                 raise DagNotFound(dag_id)

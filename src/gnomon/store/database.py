@@ -72,6 +72,7 @@ class Database:
         self.notifier: Notifier | None = None
         self._writing = threading.local()
         pool = pool or PoolSettings()
+        self.schema = pool.schema
         if self.is_sqlite:
             self.engine = _sqlite_engine(url, pool, create=create)
             self._writer = _sqlite_engine(url, msgspec.structs.replace(pool, size=1, max_overflow=0), create=create)

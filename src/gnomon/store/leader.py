@@ -38,6 +38,20 @@ _CHECK = Statement("SELECT 1 FROM leader WHERE role = :role AND epoch = :epoch")
 _CHECK_LOCKING = Statement(_CHECK.text + " FOR SHARE")
 
 
+# The scheduler's commits lock this row before any other.
+_WAIT_FOR_COMMITS = Statement("SELECT epoch FROM leader WHERE role = 'scheduler' FOR UPDATE")
+
+
+def between_commits(conn: Connection) -> None:
+    """Let a transaction that changes runs and task instances take place between two of the scheduler's.
+
+    On PostgreSQL the two would else lock the same rows in different orders, and one of them would be the victim of a
+    deadlock. SQLite has one writer anyway.
+    """
+    if conn.dialect.name != "sqlite":
+        _WAIT_FOR_COMMITS.run(conn).all()
+
+
 class _Lock(Protocol):
     def held(self) -> bool: ...
 
@@ -155,7 +169,7 @@ class _AdvisoryLock:
     @classmethod
     def take(cls, database: Database, role: str) -> _AdvisoryLock | None:
         conn = connect_alone(database.url, f"leader {role}")
-        key = zlib.crc32(role.encode()) - 2**31
+        key = zlib.crc32(f"{database.schema}.{role}".encode()) - 2**31
         row = conn.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK_CLASS, key)).fetchone()
         if row and row[0]:
             return cls(conn)

@@ -15,6 +15,7 @@ from gnomon.model.states import TaskInstanceState as S
 from gnomon.store import limits, tables
 from gnomon.store.database import Database
 from gnomon.store.errors import DagNotFound, Invalid, RunExists, RunNotFound
+from gnomon.store.leader import between_commits
 from gnomon.store.notifier import notify_in
 from gnomon.store.records import RUN, Run
 from gnomon.store.types import Instant
@@ -202,7 +203,8 @@ class Runs:
         if state not in (DagRunState.SUCCESS, DagRunState.FAILED, DagRunState.QUEUED):
             raise Invalid(f"a DAG run can be marked success, failed or queued, not {state!r}")
         with self._db.write() as conn:
-            run = _locked(self._db, conn, dag_id, run_id)
+            between_commits(conn)
+            run = _found(conn, dag_id, run_id)
             if state == DagRunState.QUEUED:
                 if run.state in RUN_FINISHED:
                     requeue(conn, [run.id], now)
@@ -231,7 +233,8 @@ class Runs:
             RunNotFound: there is no such run.
         """
         with self._db.write() as conn:
-            run = _locked(self._db, conn, dag_id, run_id)
+            between_commits(conn)
+            run = _found(conn, dag_id, run_id)
             tis = select(_ti.c.id).where(_ti.c.dag_run_id == run.id)
             conn.execute(delete(tables.trigger).where(tables.trigger.c.ti_id.in_(tis)))
             conn.execute(delete(tables.trigger_event).where(tables.trigger_event.c.ti_id.in_(tis)))
@@ -248,9 +251,8 @@ def requeue(conn: Connection, ids: Iterable[int], now: datetime) -> None:
     )
 
 
-def _locked(db: Database, conn: Connection, dag_id: str, run_id: str) -> Run:
-    """The run, which nobody else changes until the transaction ends (SQLite has one writer anyway)."""
-    row = conn.execute(select(*RUN).where(_run.c.dag_id == dag_id, _run.c.run_id == run_id).with_for_update()).first()
+def _found(conn: Connection, dag_id: str, run_id: str) -> Run:
+    row = conn.execute(select(*RUN).where(_run.c.dag_id == dag_id, _run.c.run_id == run_id)).first()
     if row is None:
         raise RunNotFound(dag_id, run_id)
     return Run(*row)

@@ -14,6 +14,7 @@ from gnomon.model.states import TaskInstanceState as S
 from gnomon.store import limits, tables
 from gnomon.store.database import Database
 from gnomon.store.errors import Conflict, Invalid, TaskInstanceNotFound
+from gnomon.store.leader import between_commits
 from gnomon.store.notifier import notify_in
 from gnomon.store.records import RUN, TASK_INSTANCE, TRY, Run, TaskInstance, Try
 from gnomon.store.runs import ORDER, end_task_instances, requeue
@@ -222,6 +223,7 @@ class TaskInstances:
             found = self.select(selection)
             return Cleared(found, self._runs_of(found))
         with self._db.write() as conn:
+            between_commits(conn)
             found = _selected(conn, selection.condition(), lock=True)
             if prevent_running and any(ti.state in (S.RUNNING, S.RESTARTING) for ti in found):
                 raise Conflict("some of the task instances are running; wait until they are done")
@@ -264,6 +266,7 @@ class TaskInstances:
             with self._db.read() as conn:
                 return _selected(conn, condition)
         with self._db.write() as conn:
+            between_commits(conn)
             found = _selected(conn, condition, lock=True)
             end_task_instances(conn, [ti.id for ti in found], state, now)
             for dag_run_id in sorted({ti.dag_run_id for ti in found}):
@@ -309,6 +312,7 @@ class TaskInstances:
         """
         condition = Selection(dag_id=dag_id, run_ids=[run_id], task_ids=[(task_id, map_index)]).condition()
         with self._db.write() as conn:
+            between_commits(conn)
             found = _selected(conn, condition, lock=True)
             if not found:
                 raise TaskInstanceNotFound(f"task instance {task_id!r} [{map_index}] of run {run_id!r} was not found")
