@@ -24,7 +24,9 @@ from gnomon.sdk.runtime.accessors import (
     OutletEventAccessors,
     Variables,
 )
+from gnomon.sdk.runtime.current import get_current_context as get_current_context  # noqa: PLC0414 - its old home
 from gnomon.sdk.runtime.dag_run import DagRun, find_run
+from gnomon.sdk.runtime.exported import context_to_airflow_vars as context_to_airflow_vars  # noqa: PLC0414
 
 if TYPE_CHECKING:
     from gnomon.sdk.runtime.task_instance import RuntimeTaskInstance
