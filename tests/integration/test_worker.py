@@ -392,3 +392,125 @@ def test_user_code_does_not_get_the_secrets_of_the_control_side(site: Site, monk
     workload = site.workload("work")
     site.scheduler.run(workload)
     assert site.events(workload) == ["False"]
+
+
+def test_a_crash_leaves_its_stack_in_the_log(site: Site) -> None:
+    site.write("import ctypes\ndef work(channel): ctypes.string_at(0)")
+    site.start()
+    site.scheduler.accept()
+    workload = site.workload("work")
+    site.scheduler.run(workload)
+    events = "\n".join(site.events(workload))
+    assert "Fatal Python error: Segmentation fault" in events
+    assert "d.py" in events
+
+
+def test_a_lost_base_fails_what_ran_and_starts_anew_what_had_not_begun(site: Site, tmp_path: Path) -> None:
+    site.write(
+        """
+        import os, time
+        def work(channel):
+            print(os.popen(f"ps -o ppid= -p {os.getppid()}").read().strip())
+            time.sleep(1000)
+        def waits(channel): pass
+        """
+    )
+    site.start()
+    site.scheduler.accept()
+    begun, waiting = site.workload("work"), site.workload("waits")
+    site.scheduler.send(begun, waiting)
+    site.scheduler.proceed(begun.key)
+    site.scheduler.take(wire.TryStarting, waiting.key)
+    eventually(lambda: bool(site.events(begun)))
+
+    os.kill(int(site.events(begun)[0]), signal.SIGKILL)
+
+    assert str(site.scheduler.settle(begun.key).error).startswith("killed by SIGKILL (signal 9)")
+    site.scheduler.send(wire.Proceed(key=waiting.key, ok=True))
+    assert site.scheduler.settle(waiting.key).state == "success"
+
+
+def test_a_killed_template_leaves_no_subprocess_of_its_tasks(site: Site) -> None:
+    site.write(
+        """
+        import os, subprocess, time
+        def work(channel):
+            print(os.getppid(), subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+            time.sleep(1000)
+        """
+    )
+    site.start()
+    site.scheduler.accept()
+    workload = site.workload("work")
+    site.scheduler.send(workload)
+    site.scheduler.proceed(workload.key)
+    eventually(lambda: bool(site.events(workload)))
+    template, subprocess = map(int, site.events(workload)[0].split())
+
+    os.kill(template, signal.SIGKILL)
+
+    site.scheduler.settle(workload.key)
+    eventually(lambda: not alive(subprocess))
+
+
+def test_the_process_that_waits_for_the_next_try_may_be_killed(site: Site) -> None:
+    site.write("import os\ndef work(channel): print(os.getpid(), os.getppid())")
+    site.start()
+    site.scheduler.accept()
+    first, second = site.workload("work"), site.workload("work", map_index=1)
+    site.scheduler.run(first)
+    task, template = map(int, site.events(first)[0].split())
+
+    def spares() -> list[int]:
+        children = Path(f"/proc/{template}/task/{template}/children").read_text().split()
+        return [pid for pid in map(int, children) if pid != task and alive(pid)]
+
+    eventually(lambda: len(spares()) == 1)
+    for pid in spares():
+        os.kill(pid, signal.SIGKILL)
+
+    assert site.scheduler.run(second).state == "success"
+    assert site.scheduler.run(site.workload("work", map_index=2)).state == "success"
+
+
+def test_each_try_has_a_process_and_random_numbers_of_its_own(site: Site) -> None:
+    site.write("import os, random\ndef work(channel): print(os.getpid(), os.getsid(0) == os.getpid(), random.random())")
+    site.start()
+    site.scheduler.accept()
+    seen = set()
+    for n in range(6):
+        workload = site.workload("work", map_index=n)
+        assert site.scheduler.run(workload).state == "success"
+        pid, leads, number = site.events(workload)[0].split()
+        assert leads == "True"
+        seen |= {pid, number}
+    assert len(seen) == 12
+
+
+def test_a_log_that_cannot_be_written_fails_the_try_with_a_sentence(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "file"))
+    site.write("def work(channel): pass")
+    site.start()
+    site.scheduler.accept()
+    outcome = site.scheduler.run(site.workload("work"))
+    assert outcome.state == "failed"
+    assert "attempt=1.log cannot be written: Not a directory" in str(outcome.error)
+
+
+def test_a_worker_that_is_interrupted_ends_its_tasks_even_if_no_scheduler_hears(site: Site) -> None:
+    site.write("import time\ndef work(channel):\n    print('on')\n    time.sleep(1000)\ndef on_kill(): print('on_kill')")
+    worker = site.start()
+    site.scheduler.accept()
+    workload = site.workload("work")
+    site.scheduler.send(workload)
+    site.scheduler.proceed(workload.key)
+    eventually(lambda: site.events(workload) == ["on"])
+    site.scheduler.close()
+
+    worker.send_signal(signal.SIGINT)
+
+    assert worker.wait(20) == 0
+    assert "on_kill" in site.events(workload)

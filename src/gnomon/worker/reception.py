@@ -166,28 +166,26 @@ class Reception:
 
     def _on_exited(self, piece: Piece, status: int) -> None:
         self._hear_out(piece)
-        self._holdings.end(piece, _unreported(status))
+        self._end_or_relaunch(piece, _unreported(status))
 
     def _on_runner_gone(self, runner: Runner, status: int) -> None:
         if runner.stream is not None:
             runner.stream.drain()
             runner.stream.close()
         piece = runner.current
-        if piece is None:
-            return
-        if piece.can_be_relaunched:
-            self._relaunch(piece)
-        else:
-            piece.stream = piece.runner = None
-            self._holdings.end(piece, _unreported(status))
+        if piece is not None:
+            self._end_or_relaunch(piece, _unreported(status))
 
     def _on_lost_with_template(self, piece: Piece, status: int) -> None:
         self._hear_out(piece)
+        how = f"{linux.describe_status(status)}; that happened to the template process it was forked from"
+        self._end_or_relaunch(piece, how)
+
+    def _end_or_relaunch(self, piece: Piece, how: str) -> None:
         if piece.can_be_relaunched:
             self._relaunch(piece)
         else:
-            how = linux.describe_status(status)
-            self._holdings.end(piece, f"{how}; that happened to the template process it was forked from")
+            self._holdings.end(piece, how)
 
     def _when_dead(self, piece: Piece, call: Callable[[], None]) -> None:
         """Call when the process of a piece, which is not our child, is gone; it is dying already."""

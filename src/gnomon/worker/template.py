@@ -228,6 +228,9 @@ class Template:
             child = self._children.pop(pid, None)
             if child is None:
                 continue  # an orphan of a task
+            if self._spare is not None and self._spare.child is child:
+                os.close(self._spare.write_end)
+                self._spare = None
             # The rest of its output belongs into the log before anybody reads there that it is over.
             for _ in range(_LAST_READS):
                 if child.fd < 0 or not self._read_output(child):
