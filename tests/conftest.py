@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from gnomon.service.home import runtime_path
 
-pytest_plugins = ["tests.fixtures.api_data", "tests.fixtures.databases", "tests.fixtures.swapi"]
+pytest_plugins = ["tests.fixtures.api_client", "tests.fixtures.api_data", "tests.fixtures.databases", "tests.fixtures.swapi"]
 
 _TIERS = ("unit", "store", "integration", "acceptance", "migration", "compat", "e2e")
 _WITH_PROCESSES = {"integration", "acceptance", "compat", "e2e"}
@@ -59,6 +60,8 @@ def _forget_settings() -> None:
 
     conf.reload()
     masker.reset()
+    if (sdk_settings := sys.modules.get("gnomon.sdk.settings")) is not None:
+        sdk_settings.FromSettings.forget()
 
 
 def _leftovers(home: Path) -> list[str]:

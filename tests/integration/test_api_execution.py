@@ -73,9 +73,7 @@ def test_an_xcom_is_replaced_read_and_deleted(handlers: Handlers) -> None:
     assert push(handlers, "boil", {"c": 99}) == wire.Done()
     assert push(handlers, "boil", {"c": 100}) == wire.Done()
     ask = wire.GetXCom(dag_id="tea", run_id="r1", task_id="boil")
-    assert handlers.handle(KEY, ask) == wire.XComValues(
-        [wire.XComValue("boil", -1, "return_value", b'{"c":100}')], 1
-    )
+    assert handlers.handle(KEY, ask) == wire.XComValues([wire.XComValue("boil", -1, "return_value", b'{"c":100}')], 1)
     push(handlers, "boil", 1, key="other")
     handlers.handle(KEY, wire.DeleteXComs(dag_id="tea", run_id="r1", task_id="boil", key="return_value"))
     assert handlers.handle(KEY, ask) == wire.XComValues([], 0)
@@ -94,17 +92,15 @@ def test_mapped_xcoms_come_in_order_and_in_slices(handlers: Handlers) -> None:
     assert pull(handlers, task_ids=["kitchen.pour"], map_indexes=[2, 0]) == [0, 20]
     for start, stop in ((1, None), (None, 2), (-2, None), (None, -1), (5, 9), (1, 2)):
         assert pull(handlers, task_ids=["kitchen.pour"], start=start, stop=stop) == [0, 10, 20][start:stop]
-    reply = handlers.handle(
-        KEY, wire.GetXComs(dag_id="tea", run_id="r1", task_ids=["kitchen.pour"], count_only=True)
-    )
+    reply = handlers.handle(KEY, wire.GetXComs(dag_id="tea", run_id="r1", task_ids=["kitchen.pour"], count_only=True))
     assert reply == wire.XComValues([], 3)
 
 
 def test_prior_dates_reach_back_but_not_ahead(handlers: Handlers, kettle: Store) -> None:
     second = wire.TryKey(6, 1)
     push(handlers, "boil", "old")
-    ask = {"dag_id": "tea", "run_id": "r2", "task_id": "boil", "include_prior_dates": True}
-    reply = handlers.handle(second, wire.GetXCom(**ask))
+    ask = wire.GetXCom(dag_id="tea", run_id="r2", task_id="boil", include_prior_dates=True)
+    reply = handlers.handle(second, ask)
     assert isinstance(reply, wire.XComValues)
     assert [one.value for one in reply.values] == [b'"old"']
     push(handlers, "boil", "new", run_id="r2", caller=second)
@@ -150,7 +146,7 @@ def run_of(reply: wire.Reply) -> wire.RunInfo | None:
 
 def run_id_of(handlers: Handlers, **ask: Any) -> str | None:
     info = run_of(handlers.handle(KEY, wire.GetDagRun(dag_id="tea", **ask)))
-    return info and info.run_id
+    return None if info is None else info.run_id
 
 
 def test_runs_are_found_by_id_date_state_and_as_previous(handlers: Handlers) -> None:
@@ -271,4 +267,3 @@ def test_a_database_that_is_gone_is_a_problem_and_no_crash(handlers: Handlers, k
     kettle.database.close()
     os.unlink(kettle.database.url.database or "")
     assert problem(handlers.handle(KEY, wire.GetVariable("x"))) in ("unavailable", "invalid")
-

@@ -80,7 +80,9 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or str(error)
-        raise CannotServe(f"port {port} on {host} cannot be used ({reason.lower()}); choose another one with --port") from None
+        raise CannotServe(
+            f"port {port} on {host} cannot be used ({reason.lower()}); choose another one with --port"
+        ) from None
     return listener
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import parse_qs
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlencode
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -56,21 +57,19 @@ def create_token_all_admins(request: Request) -> LoginResponse:
 
 
 @login.get("/token/login", status_code=307)
-def login_all_admins(request: Request, next: str = "/") -> RedirectResponse:
+def login_all_admins(request: Request, to: Annotated[str, Query(alias="next")] = "/") -> RedirectResponse:
     """Log in without a password where everybody is an administrator, and go on."""
     token = create_token_all_admins(request).access_token
-    response = RedirectResponse(next if is_local(next) else "/", 307)
+    response = RedirectResponse(to if is_local(to) else "/", 307)
     response.set_cookie(COOKIE, token, httponly=True, samesite="lax", secure=request.url.scheme == "https")
     return response
 
 
 @logins.get("/login", status_code=307)
-def redirect_to_login(next: str = "/") -> RedirectResponse:
+def redirect_to_login(to: Annotated[str, Query(alias="next")] = "/") -> RedirectResponse:
     """Send the browser to where it can log in."""
     page = "/auth/token/login" if users.everybody_is_admin() else "/auth/login"
-    from urllib.parse import urlencode
-
-    return RedirectResponse(f"{page}?{urlencode({'next': next if is_local(next) else '/'})}", 307)
+    return RedirectResponse(f"{page}?{urlencode({'next': to if is_local(to) else '/'})}", 307)
 
 
 @logins.get("/logout", status_code=307)
@@ -82,7 +81,7 @@ def logout() -> Response:
 
 
 def is_local(target: str) -> bool:
-    """Say whether a redirect stays on this server; browsers read "//host" and "/\\host" as another one."""
+    """Say whether a redirect stays on this server; browsers read "//" and a backslash as another one."""
     return target.startswith("/") and not target.startswith(("//", "/\\")) and "\\" not in target[:3]
 
 
@@ -99,8 +98,6 @@ async def _logged_in(request: Request, seconds: int | None) -> LoginResponse:
 
 
 async def _body(request: Request) -> LoginBody:
-    from fastapi.exceptions import RequestValidationError
-
     raw: bytes | dict[str, Any] = await request.body()
     form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     try:

@@ -226,7 +226,7 @@ def _previous_run(self: Handlers, ask: wire.GetDagRun) -> Run | None:
     before = _moment(ask.logical_date)
     if before is None and ask.run_id is not None:
         run = self.store.runs.by_run_id(ask.dag_id, ask.run_id)
-        before = run and run.logical_date
+        before = None if run is None else run.logical_date
     # A run that stands for no date has none before it.
     return None if before is None else self.store.runs.previous(ask.dag_id, before, state=ask.state)
 

@@ -52,6 +52,8 @@ def route(store: Store, tokens: Tokens, handlers: Handlers | None = None) -> Rou
     def answers() -> Handlers:
         nonlocal handlers
         if handlers is None:
+            from gnomon.api.execution.handlers import Handlers
+
             handlers = Handlers(store)
         return handlers
 

@@ -47,8 +47,13 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "gnomon.api.public.routes.logs": (API, f"{_RUN}/taskInstances/[^/]+/logs/.*", ("logs",)),
     "gnomon.api.public.routes.task_instances": (
         API,
+        f"{_RUN}/taskInstances(/.*)?",
+        ("listed",),
+    ),
+    "gnomon.api.public.routes.task_instance_changes": (
+        API,
         f"{_RUN}/task(Group)?Instances(/.*)?|dags/[^/]+/clearTaskInstances",
-        ("listed", "clears", "groups"),
+        ("marks", "clears", "groups"),
     ),
     "gnomon.api.public.routes.variables": (API, "variables(/.*)?", ("variables",)),
     "gnomon.api.public.routes.connections": (API, "connections(/.*)?", ("connections",)),

@@ -236,7 +236,7 @@ def alive_since(moment: Any, alive: bool) -> ColumnElement[bool]:
 def newest_heartbeats(connection: Connection) -> dict[str, Any]:
     """Return for each kind of process the newest heartbeat of one that runs."""
     found = select(t.job.c.job_type, func.max(t.job.c.latest_heartbeat)).where(t.job.c.state == "running")
-    return dict(connection.execute(found.group_by(t.job.c.job_type)).tuples().all())
+    return {kind: moment for kind, moment in connection.execute(found.group_by(t.job.c.job_type))}  # noqa: C416
 
 
 def first(connection: Connection, listing: Listing, *where: ColumnElement[bool]) -> dict[str, Any] | None:

@@ -40,11 +40,12 @@ def _run_exists(column: ColumnElement[Any], test: str, value: Any) -> ColumnElem
 
 
 def _run_ranges(param: str, column: ColumnElement[Any]) -> tuple[Filter, ...]:
-    tests = {"gte": "__ge__", "gt": "__gt__", "lte": "__le__", "lt": "__lt__"}
-    return tuple(
-        Filter(f"{param}_{end}", lambda value, test=test: _run_exists(column, test, value), "datetime")
-        for end, test in tests.items()
-    )
+    """The DAGs with a run whose time is in a range."""
+
+    def one(end: str, test: str) -> Filter:
+        return Filter(f"{param}_{end}", lambda value: _run_exists(column, test, value), "datetime")
+
+    return one("gte", "__ge__"), one("gt", "__gt__"), one("lte", "__le__"), one("lt", "__lt__")
 
 
 _COLUMNS = labelled(

@@ -180,7 +180,9 @@ def conditions(listing: Listing, query: Query) -> list[ColumnElement[bool]]:
 
 def count(connection: Connection, statement: Select[Any], limit: int | None = None) -> int:
     """Return how many rows a statement has, at most `limit`."""
-    bare = statement.with_only_columns(literal_column("1"), maintain_column_froms=True).order_by(None).limit(limit)
+    bare: Select[Any] = (
+        statement.with_only_columns(literal_column("1"), maintain_column_froms=True).order_by(None).limit(limit)
+    )
     return connection.execute(select(func.count()).select_from(bare.subquery())).scalar_one()
 
 
@@ -235,6 +237,8 @@ def _beyond(order: list[tuple[ColumnElement[Any], bool]], after: list[Any], null
     """Return the condition for rows strictly after the given values; NULL sorts where the database puts it."""
     (column, down), value = order[0], after[0]
     nulls_last = nulls_high != down
+    same: ColumnElement[bool]
+    strict: ColumnElement[bool]
     if value is None:
         same, strict = column.is_(None), (false() if nulls_last else column.is_not(None))
     else:

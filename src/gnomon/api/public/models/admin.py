@@ -73,7 +73,7 @@ class ConnectionBody(Body):
     description: str | None = None
     host: str | None = None
     login: str | None = None
-    schema_: str | None = Field(None, alias="schema")
+    schema_: str | None = Field(default=None, alias="schema")
     port: int | None = None
     password: str | None = None
     extra: str | None = None
@@ -136,8 +136,8 @@ class PoolBody(Body):
 class PoolPatch(Body):
     """What may be changed of a pool."""
 
-    name: str | None = Field(None, alias="pool")
-    slots: int | None = Field(None, ge=-1)
+    name: str | None = Field(default=None, alias="pool")
+    slots: int | None = Field(default=None, ge=-1)
     description: str | None = None
     include_deferred: bool | None = None
     team_name: NoTeam = None

@@ -129,7 +129,11 @@ class BulkResponse(Response):
 class CursorPage(Response):
     """The paging fields of lists that page by offset or by cursor."""
 
-    total_entries: int | None = Field(None, description="Exact for paging by offset, else at most the limit beside it.")
-    total_entries_limit: int | None = Field(None, description="Up to where the total is counted; null for offset.")
+    total_entries: int | None = Field(
+        default=None, description="Exact for paging by offset, else at most the limit beside it."
+    )
+    total_entries_limit: int | None = Field(
+        default=None, description="Up to where the total is counted; null for offset."
+    )
     next_cursor: str | None = None
     previous_cursor: str | None = None

@@ -159,7 +159,7 @@ class Task(Response):
 class TimeDelta(Response):
     """A length of time, in the three parts that Airflow writes."""
 
-    object_type: str = Field("TimeDelta", serialization_alias="__type")
+    object_type: str = Field(default="TimeDelta", serialization_alias="__type")
     days: int
     seconds: int
     microseconds: int

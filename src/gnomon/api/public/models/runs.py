@@ -73,14 +73,14 @@ class BulkDagRun(Body):
 class DagRunTrigger(Body):
     """A run to create. The logical date must be there, but may be null."""
 
-    dag_run_id: str | None = Field(None, max_length=250)
+    dag_run_id: str | None = Field(default=None, max_length=250)
     data_interval_start: AwareDatetime | None = None
     data_interval_end: AwareDatetime | None = None
     logical_date: AwareDatetime | None
     run_after: AwareDatetime | None = None
     conf: dict[str, Any] | None = None
     note: Note | None = None
-    partition_key: str | None = Field(None, max_length=250)
+    partition_key: str | None = Field(default=None, max_length=250)
 
     @model_validator(mode="after")
     def _interval_is_whole(self) -> DagRunTrigger:

@@ -121,7 +121,7 @@ def get_providers(limit: int = 50, offset: int = 0) -> models.ProviderCollection
             about = point.dist.metadata
             found[point.dist.name] = models.Provider(
                 package_name=point.dist.name,
-                description=about.get("Summary", ""),
+                description=about["Summary"] or "",
                 version=point.dist.version,
                 documentation_url=None,
             )

@@ -112,7 +112,7 @@ def shown(record: records.Connection) -> models.Connection:
         description=record.description,
         host=record.host,
         login=record.login,
-        schema_=record.schema,
+        schema=record.schema,
         port=record.port,
         password=MASK if record.password else record.password,
         extra=_masked_extra(record.extra),

@@ -15,6 +15,7 @@ from gnomon.api.auth.roles import DAGS as ACCESS
 from gnomon.api.context import Context, Ctx, CurrentUser, router
 from gnomon.api.public import params
 from gnomon.api.public.errors import not_found
+from gnomon.api.public.found import cleared_rows, latest_version_wanted
 from gnomon.api.public.models import runs as models
 from gnomon.api.public.models.base import (
     BulkActionResponse,
@@ -27,7 +28,6 @@ from gnomon.api.public.models.base import (
 )
 from gnomon.api.public.models.task_instances import ClearedCollection, NewTask
 from gnomon.api.public.routes.dag_facts import newest
-from gnomon.api.public.routes.task_instances import cleared_rows, latest_version_wanted
 from gnomon.api.triggering import TriggerRequest, trigger_run
 from gnomon.model.states import RUN_FINISHED, DagRunState
 from gnomon.model.timetables import DataInterval
