@@ -13,7 +13,7 @@ from gnomon.service import clock
 
 
 class Bench:
-    """One database kind; `new_url` makes an empty database of it, or gives None for a SQLite file in the home."""
+    """One database kind; `new_url` makes an empty database of it, or gives None for a SQLite file in the project."""
 
     def __init__(self, kind: str, new_url: Callable[[], str | None], *, scale: float = 1.0) -> None:
         self.kind = kind
@@ -22,9 +22,11 @@ class Bench:
         self._numbers = itertools.count(1)
 
     @contextlib.contextmanager
-    def product(self) -> Iterator[Product]:
-        """Yield an installation in an empty home, on an empty database."""
+    def product(self, *, init: bool = True) -> Iterator[Product]:
+        """Yield a project on an empty database; without `init` it is an empty folder yet."""
         with installation(self._new_url()) as product:
+            if init:
+                product.init()
             yield product
 
     def forks(self, dag_file: Path) -> floors.Forks:
@@ -33,7 +35,7 @@ class Bench:
 
     def commit_ms(self, product: Product) -> float:
         """Measure one durable commit on the product's database."""
-        return floors.commit_ms(product.url, product.home)
+        return floors.commit_ms(product.url, product.root)
 
     def count(self, full: int, least: int = 10) -> int:
         """Return the size of a workload: less than `full` in a quick run."""

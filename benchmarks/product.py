@@ -1,4 +1,4 @@
-"""The product, from outside: started in a temporary AIRFLOW_HOME, driven over REST, its database read for times."""
+"""The product, from outside: a project in a temporary folder, driven over REST, its database read for times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from gnomon.service import clock
 from tests.fixtures.processes import end_leftovers, of_home
 
 GNOMON = Path(sys.executable).with_name("gnomon")
-_START_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
 
 
@@ -34,19 +33,25 @@ class Failed(Exception):
 
 
 class Product:
-    """One installation: a home, a folder of DAG files, a database."""
+    """One project and what runs in it: a folder of DAG files, a home below it, a database."""
 
-    def __init__(self, home: Path, url: str) -> None:
-        self.home = home
-        self.dags = home / "dags"
-        self.url = url
+    def __init__(self, root: Path, url: str | None) -> None:
+        self.root = root
+        self.home = root / ".astro" / "gnomon"
+        self.dags = root / "dags"
+        self.url = url or f"sqlite:///{self.home}/airflow.db"
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._database = Database(url)
+        self._database = Database(self.url)
+
+    def init(self) -> None:
+        """Make the folder a project, as `dev init` does, without its example DAGs."""
+        self.run("dev", "init")
+        for example in self.dags.glob("*.py"):
+            example.unlink()
 
     def write(self, name: str, text: str) -> Path:
         """Write a DAG file, whole or not at all, and return its path."""
-        self.dags.mkdir(exist_ok=True)
         path = self.dags / f"{name}.py"
         hidden = path.with_suffix(".tmp")
         hidden.write_text(text, encoding="utf-8")
@@ -54,23 +59,17 @@ class Product:
         return path
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of its processes."""
+        """Return the environment of its commands: settings of the product only, and nothing of whoever measures."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "GNOMON"))}
         kept.pop("PYTHONDONTWRITEBYTECODE", None)
-        return kept | {
-            "AIRFLOW_HOME": str(self.home),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.url,
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__PORT": str(self.port),
-        }
+        return kept | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.url}
 
     def spawn(self, *command: str) -> None:
         """Start a command of the product and return at once."""
-        with (self.home / "output.log").open("ab") as output:
+        with (self.root / "output.log").open("ab") as output:
             self._process = subprocess.Popen(
                 [GNOMON, *command],
-                cwd=self.home,
+                cwd=self.root,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -81,27 +80,28 @@ class Product:
     def run(self, *command: str) -> str:
         """Run a command of the product to its end and return what it printed."""
         done = subprocess.run(
-            [GNOMON, *command], cwd=self.home, env=self.environment(), capture_output=True, text=True, check=False
+            [GNOMON, *command], cwd=self.root, env=self.environment(), capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise Failed(f"gnomon {' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
     def start(self) -> None:
-        """Start all processes and wait until the api-server answers."""
-        self.spawn("standalone", "--port", str(self.port))
-        self.until("the api-server answers", lambda: self._answers() or None, seconds=_START_SECONDS)
+        """Start all processes; they run when this returns."""
+        self.run("dev", "start", "--no-browser", "--port", str(self.port))
 
     def stop(self) -> None:
-        """End everything of this home; whatever the product leaves behind is an error."""
+        """End everything of this project; whatever the product leaves behind is an error."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=30)
+        if self.home.exists():
+            self.run("dev", "stop")
         left = end_leftovers(self.home)
         self._database.close()
         if left:
-            raise Failed(f"these processes were left after SIGTERM: {left}")
+            raise Failed(f"these processes were left after the stop: {left}")
 
     # ---------------------------------------------------------------------------------------------------- driving
 
@@ -166,21 +166,14 @@ class Product:
         """Return all of its processes."""
         return of_home(self.home)
 
-    def part(self, name: str) -> list[psutil.Process]:
-        """Return the processes of one part, by what their command lines say."""
+    def schedulers(self) -> list[psutil.Process]:
+        """Return the scheduler's process, as the table of jobs names it."""
+        rows = self._database.all("SELECT pid FROM job WHERE job_type LIKE 'Scheduler%' AND state = 'running'")
         found = []
-        for process in self.processes():
+        for (pid,) in rows:
             with contextlib.suppress(psutil.Error):
-                if name in " ".join(process.cmdline()):
-                    found.append(process)
+                found.append(psutil.Process(pid))
         return found
-
-    def _answers(self) -> bool:
-        try:
-            self._call("GET", "/version")
-        except (OSError, Failed):
-            return False
-        return True
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         request = urllib.request.Request(
@@ -197,7 +190,7 @@ class Product:
 
     def _last_words(self) -> str:
         lines = []
-        for path in (self.home / "output.log", *sorted((self.home / "logs").glob("*.log"))):
+        for path in (self.root / "output.log", *sorted((self.home / "logs" / "processes").glob("*.log"))):
             with contextlib.suppress(OSError):
                 found = path.read_text(encoding="utf-8", errors="replace").splitlines()
                 lines += [f"{path.name}: {line}" for line in found[-5:]]
@@ -251,16 +244,16 @@ class Database:
 
 @contextlib.contextmanager
 def installation(url: str | None) -> Iterator[Product]:
-    """Yield a product in an empty home, stopped and removed at the end; without a URL it has a SQLite file."""
-    home = Path(tempfile.mkdtemp(prefix="gnb-", dir="/tmp"))
-    product = Product(home, url or f"sqlite:///{home}/airflow.db")
+    """Yield a project in an empty folder, stopped and removed at the end; without a URL it has a SQLite file."""
+    root = Path(tempfile.mkdtemp(prefix="gnb-", dir="/tmp"))
+    product = Product(root, url)
     try:
         yield product
     finally:
         try:
             product.stop()
         finally:
-            shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(root, ignore_errors=True)
 
 
 def pss_mb(processes: list[psutil.Process]) -> float:

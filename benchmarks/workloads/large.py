@@ -60,12 +60,11 @@ def _most_memory(product: Product) -> Iterator[list[float]]:
     """Look at the scheduler's memory (PSS) every now and then during the block."""
     seen: list[float] = []
     over = threading.Event()
+    schedulers = product.schedulers()
 
     def look() -> None:
-        while not over.wait(_LOOK_SECONDS):
-            schedulers = product.part("scheduler")
-            if schedulers:
-                seen.append(pss_mb(schedulers))
+        while schedulers and not over.wait(_LOOK_SECONDS):
+            seen.append(pss_mb(schedulers))
 
     thread = threading.Thread(target=look, name="memory")
     thread.start()
