@@ -153,11 +153,12 @@ def _import_plain(path: str) -> ModuleType:
     name = unique_module_name(path)
     with open(path, "rb") as file:
         source = file.read()
-    spec = importlib.machinery.ModuleSpec(name, None, origin=path)
-    spec.has_location = True
+    source_loader = importlib.machinery.SourceFileLoader(name, path)
     module = ModuleType(name)
     module.__file__ = path
-    module.__spec__ = spec
+    module.__loader__ = source_loader
+    module.__spec__ = importlib.machinery.ModuleSpec(name, source_loader, origin=path)
+    module.__spec__.has_location = True
     sys.modules[name] = module
     DagContext.current_autoregister_module_name = name
     # Compiled here and not by an import: a .pyc could be that of another save in the same second.

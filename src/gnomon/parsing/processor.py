@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 #: More files than the parser has processes, so that none of them waits for the next one.
 _AHEAD = 2
+#: Of the intervals in the settings, in seconds: 0 must not keep the machine busy.
+_SHORTEST = 0.1
 #: A file with which so many parsers have died is not tried again until it changes.
 _DEATHS = 3
 
@@ -86,7 +88,7 @@ class DagProcessor(Service):
         self._troubled: dict[str, dict[str, str]] = {}
         self._salt = ""
         self._window = max(1, conf.getint("dag_processor", "parsing_processes", fallback=2)) * _AHEAD
-        self._interval = conf.getfloat("dag_processor", "min_file_process_interval", fallback=30.0)
+        self._interval = max(_SHORTEST, conf.getfloat("dag_processor", "min_file_process_interval", fallback=30.0))
         self._recorder = Recorder(sink, outage, self._on_rivals, self._on_recorded)
         self._link = ParserLink(self._on_parsed, self._on_lost, ask, python=python)
         self._watcher = Watcher(self._on_change, lambda problem: log.warning("%s", problem))
@@ -101,9 +103,9 @@ class DagProcessor(Service):
 
     async def run(self) -> None:
         """Work until stopped; ready when every file has been looked at once, and the outcomes are recorded."""
-        self._salt = await asyncio.to_thread(fingerprint, for_user_code(os.environ))
+        self._link.start()  # first, for it takes longest to be ready
         self._recorder.start()
-        self._link.start()
+        self._salt = await asyncio.to_thread(fingerprint, for_user_code(os.environ))
         self._watcher.start(bundle.root for bundle in self._bundles.values())
         subscription = self._listen(asyncio.get_running_loop(), self.on_notice) if self._listen else None
         clocks = [asyncio.create_task(self._look_now_and_then(bundle)) for bundle in self._bundles.values()]
@@ -252,7 +254,7 @@ class DagProcessor(Service):
             del self._looking[bundle.name]
 
     async def _look_now_and_then(self, bundle: LocalBundle) -> None:
-        while not await self.stopped_within(bundle.refresh_interval):
+        while not await self.stopped_within(max(_SHORTEST, bundle.refresh_interval)):
             self._look_through(bundle.name)
 
     async def _refresh_what_looks_outside(self) -> None:
