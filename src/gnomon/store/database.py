@@ -205,8 +205,12 @@ def _sqlite_engine(url: URL, pool: PoolSettings, *, create: bool) -> Engine:
             uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         # FULL: a commit that was reported must survive a power cut, for a result is acknowledged after it.
-        dbapi.execute("PRAGMA journal_mode=WAL").fetchone()
-        dbapi.executescript("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY")
+        try:
+            dbapi.execute("PRAGMA journal_mode=WAL").fetchone()
+            dbapi.executescript("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY")
+        except sqlite3.Error:
+            dbapi.close()
+            raise
         return dbapi
 
     options: dict[str, Any] = {"pool_size": pool.size, "max_overflow": pool.max_overflow, "pool_timeout": LOCK_SECONDS}
