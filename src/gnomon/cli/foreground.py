@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: How often logs are looked at for warnings, and durations on the screen go on.
 _TICK_SECONDS = 1.0
+_OVER = ("success", "failed")
 _LEVELS = ('"warning"', '"error"', '"critical"')
 
 
@@ -162,16 +163,19 @@ class Lines:
 
     def run_changed(self, run: Run, instances: list[TaskInstance]) -> None:
         """Say what is new of a run."""
-        from gnomon.cli.run_view import _line
+        from gnomon.cli.run_view import line
 
-        if self._runs.get(run.id) is None:
-            self._say(run.dag_id, f"run {run.run_id} {run.state if run.state == 'queued' else 'running'}")
+        before = self._runs.get(run.id)
+        if before in _OVER and run.state in _OVER:
+            return
+        if before is None or before in _OVER:
+            self._say(run.dag_id, f"run {run.run_id} {'queued' if run.state == 'queued' else 'running'}")
         for ti in instances:
             state = (ti.state, ti.try_number)
             if state != self._tasks.get(ti.id) and ti.state not in (None, "scheduled", "queued"):
-                self._say(run.dag_id, f"  {_line(ti)}")
+                self._say(run.dag_id, f"  {line(ti)}")
             self._tasks[ti.id] = state
-        if run.state != self._runs.get(run.id) and run.state in ("success", "failed"):
+        if run.state in _OVER:
             self._say(run.dag_id, f"run {run.run_id} {run.state} after {_took(run)}")
             for ti in instances:
                 self._tasks.pop(ti.id, None)
@@ -198,7 +202,7 @@ class Lines:
         """Nothing to undo."""
 
     def _say(self, who: str, what: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {who:<13} | {what}", flush=True)
+        print(f"{time.strftime('%H:%M:%S')} {who:<16} | {what}", flush=True)
 
 
 def _took(run: Run) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -32,7 +34,7 @@ def run_part(name: str, argv: list[str]) -> int:
                 import traceback
 
                 traceback.print_exc()
-            print(said or f"{type(error).__name__}: {error}", file=sys.stderr)
+            print(said or f"{type(error).__name__}: {str(error).splitlines()[0]}", file=sys.stderr)
         elif said is not None:
             get_logger(__name__).error(str(said))
         else:
@@ -107,15 +109,17 @@ def _scheduler(argv: list[str]) -> None:
 
 def _dag_processor(argv: list[str]) -> None:
     from gnomon.api.execution.handlers import Handlers
+    from gnomon.cli.sign_of_life import SignOfLife
     from gnomon.parsing.processor import DagProcessor
     from gnomon.store.engine import open_store
     from gnomon.store.errors import Unavailable
 
     with open_store() as store:
         handlers = Handlers(store)
-        _services(
-            DagProcessor(store.dags, lambda request: handlers.handle(None, request), outage=(OSError, Unavailable))
+        processor = DagProcessor(
+            store.dags, lambda request: handlers.handle(None, request), outage=(OSError, Unavailable)
         )
+        _services(SignOfLife(store, "DagProcessorJob"), processor)
 
 
 def _triggerer(argv: list[str]) -> None:
@@ -143,9 +147,20 @@ def _api_server(argv: list[str]) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     options = parser.parse_args(argv)
 
-    from gnomon.cli.api_process import serve
+    # The server ends by raising the signal again that ended it, and so does one that comes before it listens.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    from gnomon.api.server import serve
+    from gnomon.service.logs import get_logger
+    from gnomon.store.engine import open_store
 
-    serve(options.host, options.port)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+
+    def ready() -> None:
+        get_logger("api-server").info(f"listening at http://{options.host}:{options.port}")
+        notify_ready()
+
+    with open_store() as store:
+        serve(store, options.host, options.port, on_ready=ready)
 
 
 _PARTS: dict[str, Callable[[list[str]], None]] = {

@@ -67,7 +67,7 @@ class RunView:
         for ti in instances:
             state, before = (ti.state, ti.try_number), self._seen.get((ti.task_id, ti.map_index))
             if state != before and ti.state not in (None, "scheduled", "queued"):
-                print(_line(ti), flush=True)
+                print(line(ti), flush=True)
             self._seen[ti.task_id, ti.map_index] = state
 
     _instances: list[TaskInstance] = []
@@ -141,7 +141,8 @@ def _times(instances: list[TaskInstance], now: datetime) -> str:
     return _seconds(min(begun), last)
 
 
-def _line(ti: TaskInstance) -> str:
+def line(ti: TaskInstance) -> str:
+    """Return one line about how a task instance is."""
     index = f"[{ti.map_index}]" if ti.map_index >= 0 else ""
     tried = f" (try {ti.try_number})" if ti.try_number > 1 else ""
     took = f" after {_seconds(ti.start_date, ti.end_date)}" if ti.end_date and ti.start_date else ""

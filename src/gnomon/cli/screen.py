@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+import termios
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +45,7 @@ class Screen:
         self._drawn = 0.0
         self._console = Console()
         self._live = Live(console=self._console, auto_refresh=False, screen=False, vertical_overflow="crop")
+        self._echo = _without_echo()
         self._live.start()
 
     # ---------------------------------------------------------------------------------------------- what happens
@@ -82,6 +85,8 @@ class Screen:
         """Leave the last picture on the terminal."""
         self._draw(force=True)
         self._live.stop()
+        if self._echo is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._echo)
 
     def _note(self, text: str, style: str) -> None:
         self._messages.append(Text(text.splitlines()[0], style=style, no_wrap=True, overflow="ellipsis"))
@@ -154,6 +159,17 @@ class Screen:
                 tasks_line(instances),
             )
         return table
+
+
+def _without_echo() -> list[Any] | None:
+    """Stop the terminal from writing ^C into the picture; return what it did before."""
+    if not sys.stdin.isatty():
+        return None
+    before = termios.tcgetattr(sys.stdin)
+    now = [*before]
+    now[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, now)
+    return before
 
 
 def _when(run: Run) -> str:

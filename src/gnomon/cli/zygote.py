@@ -119,6 +119,8 @@ def _fork(order: dict[str, Any], peer: socket.socket, wake: int) -> int:
         from gnomon.cli.parts import run_part
 
         code = run_part(order["fork"], order["argv"])
+    except SystemExit as leave:
+        code = leave.code if isinstance(leave.code, int) else 0 if leave.code is None else 1
     except BaseException:
         import traceback
 
