@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from gnomon.api.auth import users
@@ -38,11 +40,24 @@ def serve(store: Store, host: str, port: int, *, on_ready: Callable[[], None] | 
     check_login(host)
     listener = listen(host, port)
     try:
+        announce_passwords()
         from gnomon.api.public.app import create_app
 
         run(create_app(store), listener, on_ready=on_ready)
     finally:
         listener.close()
+
+
+def announce_passwords() -> None:
+    """Make the passwords of users who have none, and say where they are; never which, for this is a log."""
+    if users.everybody_is_admin():
+        return
+    new = users.ensure_passwords()
+    if new:
+        from gnomon.service.logs import get_logger
+
+        names = ", ".join(sorted(new))
+        get_logger("gnomon.api").info(f"made passwords for {names}; they are in {users.passwords_file()}")
 
 
 def run(app: ASGIApp, listener: socket.socket, *, on_ready: Callable[[], None] | None = None) -> None:
@@ -54,6 +69,13 @@ def run(app: ASGIApp, listener: socket.socket, *, on_ready: Callable[[], None] |
             await super().startup(sockets)
             if self.started and on_ready is not None:
                 on_ready()
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            # uvicorn would send itself the signal again at the end, and a process that was told to end did not fail
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self.handle_exit)
+            yield
 
     config = uvicorn.Config(
         app,
