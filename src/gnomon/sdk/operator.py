@@ -98,6 +98,8 @@ class OperatorMeta(ABCMeta):
         if args:
             raise TypeError("Use keyword arguments when initializing operators")
         dag = kwargs.get("dag") or DagContext.get_current()
+        if dag is not None and not hasattr(dag, "task_dict"):
+            raise TypeError(f"{cls.__name__}: dag has to be a DAG, not {type(dag).__name__}: {dag!r}")
         group = kwargs.get("task_group") or (TaskGroupContext.get_current(dag) if dag is not None else None)
         defaults = merged_default_args(dag, group, kwargs.get("default_args"))
         if defaults is not _NO_DEFAULTS and isinstance(extra := defaults.get("params"), Mapping):

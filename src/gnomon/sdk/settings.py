@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 
 def setting(section: str, key: str, fallback: Any) -> Any:
@@ -32,15 +32,18 @@ class FromSettings:
     It is no data descriptor: an instance that was given a value of its own keeps that.
     """
 
+    _known: ClassVar[dict[FromSettings, Any]] = {}
+
     def __init__(self, read: Callable[[], Any]) -> None:
         self._read = read
-        self._name = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._owner, self._name = owner, name
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        value = self._read()
-        # From now on it is a plain class attribute: settings do not change while a process lives.
-        type.__setattr__(self._owner, self._name, value)
-        return value
+        known = FromSettings._known
+        if self not in known:
+            known[self] = self._read()
+        return known[self]
+
+    @classmethod
+    def forget(cls) -> None:
+        """Read settings again; they do not change while a process lives, except in tests."""
+        cls._known.clear()

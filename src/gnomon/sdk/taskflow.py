@@ -222,9 +222,6 @@ class DecoratedOperator(BaseOperator):
 
         return function_source(self.python_callable)
 
-    def _hook_apply_defaults(self, *args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return args, kwargs
-
 
 def _check_call(function: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]) -> None:
     """Check that a function can be called so, not counting what the context gives.
