@@ -40,7 +40,7 @@ class EventLoop:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._readers: dict[int, Callable[[], None]] = {}
+        self._readers: dict[int, Callable[[], object]] = {}
         self._writers: dict[int, Callable[[], None]] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._tie = count()
@@ -49,7 +49,7 @@ class EventLoop:
         self._stopped = False
         self._wake: tuple[socket.socket, socket.socket] | None = None
 
-    def watch(self, fd: int, on_readable: Callable[[], None]) -> None:
+    def watch(self, fd: int, on_readable: Callable[[], object]) -> None:
         """Call `on_readable` whenever `fd` can be read, is closed by its peer, or has failed."""
         self._readers[fd] = on_readable
         self._epoll.register(fd, select.EPOLLIN)

@@ -27,7 +27,7 @@ decode_run_name = msgspec.msgpack.Decoder(RunName).decode
 
 def key_of(workload: wire.Workload | wire.CallbackWorkload) -> wire.TryKey:
     """Return the key of a workload. A callback has none of its own: its id, negative, stands in."""
-    return workload.key if type(workload) is wire.Workload else wire.TryKey(-workload.id, 0)
+    return workload.key if isinstance(workload, wire.Workload) else wire.TryKey(-workload.id, 0)
 
 
 class Piece:

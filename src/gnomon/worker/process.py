@@ -68,7 +68,7 @@ def run(launch: wire.Launch, dags: dict[str, Any], usercode: UserCode, channel: 
         _refuse(workload, channel, f"the log {launch.log_path} cannot be written: {error.strerror}")
         return
     try:
-        if type(workload) is wire.Workload:
+        if isinstance(workload, wire.Workload):
             _run_try(workload, dags, usercode, channel)
         else:
             usercode.run_callback(workload, dags, channel)
@@ -96,9 +96,9 @@ def _run_try(workload: wire.Workload, dags: dict[str, Any], usercode: UserCode, 
 
 def _refuse(workload: wire.Workload | wire.CallbackWorkload, channel: TaskChannel, error: str) -> None:
     """Report that user code could not even begin."""
-    if type(workload) is wire.CallbackWorkload:
+    if isinstance(workload, wire.CallbackWorkload):
         channel.finish(wire.CallbackDone(id=workload.id))
-    elif type(workload) is wire.Workload and channel.proceed().ok:
+    elif channel.proceed().ok:
         end = clock.now_us()
         channel.finish(wire.Outcome(key=workload.key, state="failed", end_date=end, pid=os.getpid(), error=error))
 

@@ -65,9 +65,9 @@ def make_dag() -> Any:
     from gnomon.sdk.standard.python import PythonOperator
 
     dag = DAG(_DAG_ID, schedule=None, auto_register=False)
-    PythonOperator(task_id="nothing", python_callable=_nothing, op_args=["{{ ds }} {{ params }}"], dag=dag)
+    PythonOperator(task_id="nothing", python_callable=_nothing, dag=dag)
     return dag
 
 
-def _nothing(rendered: str) -> None:
+def _nothing() -> None:
     logging.getLogger(__name__).info("nothing to do")

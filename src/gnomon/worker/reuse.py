@@ -59,7 +59,7 @@ def serve(
             process.run(launch, dags, usercode, channel)
         finally:
             _wait_for_raw_output()
-        channel.finish(wire.Exited(key=key_of(launch.workload), status=0))
+        channel.finish(wire.Exited(key=key_of(launch.workload), status=0))  # type: ignore[arg-type]
 
 
 def _wait_for_raw_output() -> None:
