@@ -110,7 +110,7 @@ class Instance:
 
 
 class LiveRun:
-    """A running DAG run. Create it, give it its instances (`populate` or `restore`), then tell it what happens."""
+    """A running DAG run. Create it, give it its instances (`assemble`), then tell it what happens."""
 
     def __init__(
         self,
@@ -152,22 +152,27 @@ class LiveRun:
 
     # ------------------------------------------------------------------------------------------ becoming alive
 
-    def populate(self) -> None:
-        """Create the instances of a new run; mapped tasks of known length are expanded at once."""
-        for node in self.graph.nodes:
-            length = self._known_length(node)
-            for index in range(length) if length else [-1]:
-                instance = Instance(self, node, self._allocate(), index)
-                self.instances[node.index].append(instance)
-                self.dirty[instance.id] = instance
-        self._count()
+    def assemble(self, instances: Iterable[Instance] = (), *, complete: bool = False) -> None:
+        """Take over the instances that the database holds, and make those of tasks that have none yet.
 
-    def restore(self, instances: Iterable[Instance]) -> None:
-        """Take over the instances that the database holds."""
+        Mapped tasks of known length are expanded at once.
+
+        Args:
+            instances: of this run, in any order.
+            complete: nothing is to be made: the database holds all of them.
+        """
         for instance in instances:
             self.instances[instance.node.index].append(instance)
-        for group in self.instances:
-            group.sort(key=lambda instance: instance.map_index)
+        for node in self.graph.nodes:
+            group = self.instances[node.index]
+            if group:
+                group.sort(key=lambda instance: instance.map_index)
+            elif not complete:
+                length = self._known_length(node)
+                for index in range(length) if length else [-1]:
+                    instance = Instance(self, node, self._allocate(), index)
+                    group.append(instance)
+                    self.dirty[instance.id] = instance
         self._count()
 
     def _count(self) -> None:

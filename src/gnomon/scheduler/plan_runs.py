@@ -111,7 +111,7 @@ class PlanRuns:
         return length
 
     def _defer(self, run: ActiveRun, instance: Instance, outcome: x.Outcome, spec: x.TriggerSpec, turn: Turn) -> None:
-        trigger_id = self._world.next_trigger_id()
+        trigger_id = self._world.next_id()
         kwargs = self._world.store.triggers.seal(spec.kwargs)
         turn.batch.triggers.append((trigger_id, instance.id, instance.seq, spec.classpath, kwargs, spec.queue))
         run.live.defer(
@@ -310,7 +310,7 @@ class PlanRuns:
         try_number: int = 0,
     ) -> None:
         """Note that a callback of user code has to run, and send it to a worker after the commit."""
-        callback_id = self._world.next_callback_id()
+        callback_id = self._world.next_id()
         ti_id = instance.id if instance is not None else None
         turn.batch.callbacks.append((callback_id, kind, run.live.id, ti_id, reason))
         workload = self._callback(callback_id, kind, run, reason, instance, try_number)

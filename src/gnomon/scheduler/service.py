@@ -167,7 +167,7 @@ class Scheduler(Service):
         """Read everything, and plan it as if it had just happened."""
         world, now = self._world, clock.now_us()
         self._clockwork.clear()
-        world.load()
+        world.load(self._lease.epoch)
         self._rescue.forget(now)
         self.tell(Recovered())
         self.tell(TriggersFired())

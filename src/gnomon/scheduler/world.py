@@ -115,25 +115,22 @@ class World:
         self.running: dict[tuple[str, bool], int] = {}
         self.instances: dict[int, Instance] = {}
         self._ids = itertools.count(1)
-        self._trigger_ids = itertools.count(1)
-        self._callback_ids = itertools.count(1)
 
     # ------------------------------------------------------------------------------------------------------ ids
 
-    def next_trigger_id(self) -> int:
-        """Return an unused trigger id."""
-        return next(self._trigger_ids)
-
-    def next_callback_id(self) -> int:
-        """Return an unused callback id."""
-        return next(self._callback_ids)
+    def next_id(self) -> int:
+        """Return an id that no task instance, trigger or callback has or ever had; only the leader makes these rows."""
+        return next(self._ids)
 
     # ----------------------------------------------------------------------------------------------------- read
 
-    def load(self) -> None:
-        """Read everything anew: at the start, after a change of leader, after the database was away."""
-        ti, trigger, callback = self.store.scheduling.next_ids()
-        self._ids, self._trigger_ids, self._callback_ids = map(itertools.count, (ti, trigger, callback))
+    def load(self, epoch: int) -> None:
+        """Read everything anew: at the start, after a change of leader, after the database was away.
+
+        Ids begin at a number of this leadership's own. One more than the highest in the table would come again after
+        the rows were deleted, and with it the outcome of a piece that nobody remembers.
+        """
+        self._ids = itertools.count((epoch << 32) + 1)
         self.runs.clear()
         self.queued.clear()
         self.running.clear()
@@ -197,32 +194,39 @@ class World:
             self._restore(running)
 
     def _restore(self, rows: list[Any]) -> None:
-        ids = [row.id for row in rows]
-        instances: dict[int, list[Any]] = {}
-        for ti in self.store.scheduling.instances(ids):
-            instances.setdefault(ti.dag_run_id, []).append(ti)
-        lengths = self.store.scheduling.pushed_lengths(ids)
-        skips = self.store.scheduling.skip_decisions(ids)
+        runs = []
         for row in rows:
             version = self.version(row.version_id)
             if version is None:
                 log.error("a run's DAG version is gone", dag_id=row.dag_id, run_id=row.run_id)
                 continue
             run = self._active(row, version, DagRunState.RUNNING)
-            if not row.expanded:
-                run.live.populate()
-                run.expanded = run.changed = True
-            else:
-                run.live.restore(_instance(run, ti) for ti in instances.get(row.id, []) if _known(run, ti))
-            index = version.graph.index
-            for dag_run_id, task_id, map_index, length in lengths:
-                if dag_run_id == row.id and task_id in index:
-                    run.live.lengths[index[task_id], map_index] = -1 if length is None else length
-            for skip in skips:
-                if skip.dag_run_id == row.id and skip.task_id in index and skip.by_task_id in index:
-                    key = (index[skip.task_id], skip.map_index)
-                    run.live.skips.setdefault(key, set()).add(index[skip.by_task_id])
+            run.changed = not row.expanded
+            runs.append(run)
+        self._fill(runs)
+        for run in runs:
             self._enter(run)
+
+    def _fill(self, runs: list[ActiveRun]) -> None:
+        """Give runs the instances that the database holds, and what was pushed and decided in them."""
+        by_id = {run.live.id: run for run in runs}
+        found: dict[int, list[Instance]] = {run_id: [] for run_id in by_id}
+        for ti in self.store.scheduling.instances(by_id):
+            run = by_id[ti.dag_run_id]
+            if ti.task_id in run.version.graph.index:  # a run moved to a newer version may hold others
+                found[ti.dag_run_id].append(_instance(run, ti))
+        for dag_run_id, task_id, map_index, length in self.store.scheduling.pushed_lengths(by_id):
+            live = by_id[dag_run_id].live
+            if task_id in live.graph.index:
+                live.lengths[live.graph.index[task_id], map_index] = -1 if length is None else length
+        for skip in self.store.scheduling.skip_decisions(by_id):
+            live = by_id[skip.dag_run_id].live
+            index = live.graph.index
+            if skip.task_id in index and skip.by_task_id in index:
+                live.skips.setdefault((index[skip.task_id], skip.map_index), set()).add(index[skip.by_task_id])
+        for run_id, run in by_id.items():
+            run.live.assemble(found[run_id], complete=run.expanded)
+            run.expanded = True
 
     def version(self, version_id: int | None) -> Version | None:
         """Return a compiled DAG version."""
@@ -251,14 +255,10 @@ class World:
         run = self._active(row, version, DagRunState.QUEUED)
         run.start_date = run.start_date or now
         run.changed = True
-        if row.expanded:
-            found = [_instance(run, ti) for ti in self.store.scheduling.instances([row.id]) if _known(run, ti)]
-            run.live.restore(found)
-            for _, task_id, map_index, length in self.store.scheduling.pushed_lengths([row.id]):
-                if task_id in version.graph.index:
-                    run.live.lengths[version.graph.index[task_id], map_index] = -1 if length is None else length
+        if row.expanded or row.clear_number:
+            self._fill([run])
         else:
-            run.live.populate()
+            run.live.assemble()
             run.expanded = True
         self._enter(run)
         return run
@@ -271,7 +271,7 @@ class World:
             dag_id=row.dag_id,
             run_id=row.run_id,
             logical_date=logical,
-            allocate=lambda: next(self._ids),
+            allocate=self.next_id,
             max_task_retry_delay=self.max_task_retry_delay,
             fail_fast=version.dag.fail_fast,
         )
@@ -336,8 +336,7 @@ class World:
             if version is not None:
                 run = self._active(row, version, DagRunState(row.state))
                 run.info = x.encode(_run_info(run))
-                rows = self.store.scheduling.instances([run_id])
-                run.live.restore(_instance(run, ti) for ti in rows if _known(run, ti))
+                self._fill([run])
                 return run
         return None
 
@@ -369,11 +368,6 @@ def _dag(row: Any) -> Dag:
         ),
         row=row,
     )
-
-
-def _known(run: ActiveRun, row: Any) -> bool:
-    """Whether the DAG version still has the task; a run moved to a newer version may hold others."""
-    return row.task_id in run.version.graph.index
 
 
 def _instance(run: ActiveRun, row: Any) -> Instance:

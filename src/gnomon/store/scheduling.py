@@ -247,15 +247,6 @@ class Scheduling:
 
     # ----------------------------------------------------------------------------------------------------- read
 
-    def next_ids(self) -> tuple[int, int, int]:
-        """Return the first free task instance, trigger and callback id; only the leader makes these rows."""
-        with self._db.read() as connection:
-            ids = [
-                (connection.execute(select(func.max(column))).scalar() or 0) + 1
-                for column in (t.task_instance.c.id, t.trigger.c.id, t.callback.c.id)
-            ]
-        return ids[0], ids[1], ids[2]
-
     def unfinished_runs(self, ids: Iterable[int] | None = None) -> Sequence[Row[Any]]:
         """Return the queued and running runs, or the named ones in whatever state, oldest first."""
         query = select(t.dag_run)

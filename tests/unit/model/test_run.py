@@ -26,7 +26,7 @@ def begin(*tasks: SerializedTask, groups: tuple[SerializedGroup, ...] = (), **fi
     ids = itertools.count(1)
     graph = Graph(tasks, groups)
     run = LiveRun(graph, id=1, dag_id="d", run_id="r", logical_date=0, allocate=lambda: next(ids), **fields)  # type: ignore[arg-type]
-    run.populate()
+    run.assemble()
     run.plan(0)
     return run
 
