@@ -10,7 +10,7 @@ task mapping); and retries. It needs no network.
 """
 
 from datetime import datetime
-from math import cos, degrees, pi, radians, sin, asin, tan
+from math import asin, cos, degrees, pi, radians, sin, tan
 
 from airflow.sdk import dag, task
 

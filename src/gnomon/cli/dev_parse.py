@@ -28,6 +28,7 @@ _FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)', re.MULTIL
 def parse(
     files: Annotated[list[str] | None, typer.Argument(help="Only these files.")] = None,
     env: Annotated[str | None, typer.Option("-e", "--env", help="Env file.", show_default=".env")] = None,
+    warnings: Annotated[bool, typer.Option("-w", "--warnings", help="Show warnings, such as deprecations.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Import every DAG file in a process of its own, and say what is wrong, with file and line.
@@ -52,7 +53,7 @@ def parse(
     if as_json:
         print(json.dumps([_as_json(file, parsed) for file, parsed in found], ensure_ascii=False))
     else:
-        _print(found, problems, seconds)
+        _print(found, problems, seconds, warnings=warnings)
     if failed or problems:
         raise typer.Exit(1)
 
@@ -79,17 +80,22 @@ def _is_excused(file: LocalFile, root: Path, excused: set[str]) -> bool:
     return os.path.relpath(file.path, root) in excused or file.relative_path in excused
 
 
-def _print(found: list[tuple[LocalFile, wire.ParsedFile]], problems: list[str], seconds: float) -> None:
-    dags = 0
+def _print(
+    found: list[tuple[LocalFile, wire.ParsedFile]], problems: list[str], seconds: float, *, warnings: bool
+) -> None:
+    dags = sum(len(parsed.dags) for _, parsed in found)
+    count = sum(len(parsed.warnings) for _, parsed in found)
     for file, parsed in found:
-        dags += len(parsed.dags)
-        for _, message in parsed.warnings:
-            print(f"{file.shown()}: warning: {message}")
+        for _, message in parsed.warnings if warnings else ():
+            said = message.replace(file.path, file.shown())
+            print(f"warning: {said}" if file.shown() in said else f"{file.shown()}: warning: {said}")
         if parsed.error:
             print(f"{place(file, parsed.error)}: {last_line(parsed.error)}")
             print("\n".join(f"    {line}" for line in parsed.error.rstrip().splitlines()))
     for problem in problems:
         print(problem)
+    if count and not warnings:
+        print(f"{count} warning{'s' * (count != 1)}; -w shows them")
     failed = sum(1 for _, parsed in found if parsed.error) + len(problems)
     files = f"{len(found)} file{'s' * (len(found) != 1)}"
     if failed:

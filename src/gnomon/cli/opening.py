@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,4 +96,6 @@ def parse_date(text: str, option: str) -> datetime:
         found = None
     if not isinstance(found, datetime):
         raise CommandError(f"{option}: {text!r} is not a date such as 2026-01-31 or 2026-01-31T06:00+01:00", exit_code=2)
-    return found
+    # A plain datetime: pendulum's own subtracts in a way of its own.
+    exact = found.astimezone(UTC)
+    return datetime.combine(exact.date(), exact.time(), tzinfo=UTC)

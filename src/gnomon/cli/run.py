@@ -12,11 +12,10 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -25,14 +24,20 @@ from gnomon.cli.lazy import CONTEXT
 
 if TYPE_CHECKING:
     from gnomon.cli.local_files import LocalFile
-    from gnomon.cli.run_view import RunView
     from gnomon.store.engine import Store
     from gnomon.store.records import Run, TaskInstance
     from gnomon.wire.dag import SerializedDag
     from gnomon.wire.execution import ParsedFile
 
+class Shown(Protocol):
+    """What is told how a run goes."""
+
+    def show(self, run: Run, instances: list[TaskInstance]) -> None: ...
+
+
 command = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
 
+Shape = Callable[["SerializedDag"], None]
 #: A worker that was asked to end its tasks may take this long before it is killed.
 _WORKER_GRACE_SECONDS = 10.0
 
@@ -72,27 +77,46 @@ def run_once(
     logical_date: datetime | None = None,
     as_json: bool = False,
     verbose: bool = False,
-    mark_success: str | None = None,
+    shape: Shape = lambda dag: None,
     env: str | None = None,
 ) -> int:
-    """Run a DAG once on a private store and show it; return the exit code."""
-    from gnomon.cli.private import private_store
+    """Run a DAG once on a private store and show it; return the exit code.
+
+    Args:
+        dag_id: the DAG.
+        file: its file, if not any of the configured ones.
+        conf: of the run.
+        logical_date: now, unless given.
+        as_json: print the outcome for programs, and nothing else.
+        verbose: show the logs of all tasks.
+        shape: changes the DAG before it runs.
+        env: an env file.
+    """
     from gnomon.cli.run_view import RunView
 
-    with private_store(env) as store:
-        with _worker() as worker:
-            one, parsed = _find(dag_id, file, store)
-            dag = _record(dag_id, one, parsed, store, mark_success)
-            created = _create(dag, conf, logical_date, store)
-            view = RunView(created, dag, quiet=as_json)
-            with view, _interruptible():
-                finished = asyncio.run(_until_over(created, store, view, worker))
+    with prepared(dag_id, file, shape, env) as (store, worker, dag):
+        created = create_run(dag, conf, logical_date, store)
+        view = RunView(created, dag, quiet=as_json)
+        with view, interruptible():
+            finished = asyncio.run(until_over(created, store, view, worker))
         instances = store.task_instances.of_run(finished.id)
         if as_json:
             print(json.dumps(outcome(finished, instances), ensure_ascii=False))
         else:
             view.conclude(finished, instances, logs_of_all=verbose)
     return 0 if finished.state == "success" else 1
+
+
+@contextlib.contextmanager
+def prepared(
+    dag_id: str, file: str | None, shape: Shape, env: str | None
+) -> Iterator[tuple[Store, subprocess.Popen[bytes], SerializedDag]]:
+    """Yield a private store that has the DAG, a worker, and the DAG with its schedule."""
+    from gnomon.cli.private import private_store
+
+    with private_store(env) as store, _worker() as worker:
+        one, parsed = _find(dag_id, file, store)
+        yield store, worker, _record(dag_id, one, parsed, store, shape)
 
 
 # -------------------------------------------------------------------------------------------------- preparing
@@ -129,7 +153,7 @@ def _worker() -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Let SIGTERM end the run as Ctrl-C does, so that nothing is left running."""
 
     def interrupt(*_: object) -> None:
@@ -200,24 +224,17 @@ def _not_found(dag_id: str, file: str | None, seen: list[tuple[LocalFile, Parsed
     return CommandError(f"there is no DAG {dag_id!r}{more}{also}", hint="gnomon dev parse shows why" if failed else None)
 
 
-def _record(
-    dag_id: str, file: LocalFile, parsed: ParsedFile, store: Store, mark_success: str | None
-) -> SerializedDag:
+def _record(dag_id: str, file: LocalFile, parsed: ParsedFile, store: Store, shape: Shape) -> SerializedDag:
     """Write the DAG into the store, without its schedule: it is to run once. Return it with its schedule."""
     import msgspec
 
-    from gnomon.cli.tasks import compile_regex
     from gnomon.service import clock
     from gnomon.store.parses import Parse
     from gnomon.wire import dag as wire_dag
     from gnomon.wire.execution import FileRef
 
-    pattern = compile_regex(mark_success, "--mark-success-pattern") if mark_success else None
     dags = {dag.dag_id: dag for dag in map(wire_dag.decode, parsed.dags)}
-    for dag in dags.values():
-        for task in dag.tasks:
-            if pattern is not None and pattern.search(task.task_id):
-                task.inline = True  # succeeds without a process, as an EmptyOperator does
+    shape(dags[dag_id])
     never = wire_dag.TimetableSpec(kind="null")
     once = [msgspec.structs.replace(dag, timetable=never, is_paused_upon_creation=False) for dag in dags.values()]
     ref = FileRef(
@@ -231,7 +248,8 @@ def _record(
     return dags[dag_id]
 
 
-def _create(dag: SerializedDag, conf: dict[str, Any], logical_date: datetime | None, store: Store) -> Run:
+def create_run(dag: SerializedDag, conf: dict[str, Any], logical_date: datetime | None, store: Store) -> Run:
+    """Create the run, as the schedule of the DAG would have one made by hand."""
     from gnomon.api.triggering import check_params
     from gnomon.model.schedule import plan_manual
     from gnomon.model.timetables import build
@@ -262,7 +280,7 @@ def _create(dag: SerializedDag, conf: dict[str, Any], logical_date: datetime | N
 # ---------------------------------------------------------------------------------------------------- running
 
 
-async def _until_over(created: Run, store: Store, view: RunView, worker: subprocess.Popen[bytes]) -> Run:
+async def until_over(created: Run, store: Store, view: Shown, worker: subprocess.Popen[bytes]) -> Run:
     """Schedule until the run is over, showing each change; return the finished run."""
     async with _scheduler(store) as scheduler:
         triggerer: Any = None

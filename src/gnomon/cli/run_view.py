@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from types import TracebackType
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 #: Lines of a log that are shown of a failed task.
 _LOG_LINES = 40
 _FAILED = ("failed", "upstream_failed")
+#: Frames in here say nothing to the author of a DAG.
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _MARKS = {
     "success": "✔",
     "failed": "✘",
@@ -181,5 +184,22 @@ def entry_lines(entry: dict[str, Any]) -> list[str]:
     level = str(entry.get("level", "")).upper()
     head = f"{clock_part} {level + ' ' if level in ('WARNING', 'ERROR', 'CRITICAL') else ''}".lstrip()
     text = f"{head}{entry['event']}"
-    detail = entry.get("exception") or entry.get("error_detail") or ""
-    return [*text.splitlines(), *(str(detail).splitlines() if isinstance(detail, str) else [])]
+    return [*text.splitlines(), *trace_lines(entry)]
+
+
+def trace_lines(entry: dict[str, Any]) -> list[str]:
+    """Return the traceback of a log entry as Python prints it, from the first frame of user code on."""
+    detail = entry.get("error_detail")
+    if not isinstance(detail, list):
+        return str(entry.get("exception") or "").splitlines()
+    lines: list[str] = []
+    for error in reversed(detail):
+        frames = error.get("frames") or []
+        mine = next((n for n, frame in enumerate(frames) if not _ours(frame["filename"])), 0)
+        lines += [f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}' for frame in frames[mine:]]
+        lines.append(f"{error.get('exc_type')}: {error.get('exc_value')}")
+    return lines
+
+
+def _ours(path: str) -> bool:
+    return path.startswith(_PACKAGE)

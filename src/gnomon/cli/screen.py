@@ -54,6 +54,7 @@ class Screen:
         """Take note of what a process did."""
         if event["event"] == "ready":
             self._state = "running"
+            self._measured = 0.0
         elif event["event"] == "stopping":
             self._state = "stopping"
         elif event["event"] != "running" and (said := events.line(event)):
