@@ -279,7 +279,7 @@ def as_dot(dag: Any) -> str:
     lines = [f"digraph {quoted(dag.dag_id)} {{", f"\tgraph [label={quoted(dag.dag_id)} labelloc=t rankdir=LR]"]
     for task in dag.tasks:
         look = f"color={quoted(task.ui_fgcolor)} fillcolor={quoted(task.ui_color)} shape=rectangle"
-        lines.append(f"\t{quoted(task.task_id)} [{look} label={quoted(task.task_id)} style=\"filled,rounded\"]")
+        lines.append(f'\t{quoted(task.task_id)} [{look} label={quoted(task.task_id)} style="filled,rounded"]')
     for task in dag.tasks:
         lines += [f"\t{quoted(up)} -> {quoted(task.task_id)}" for up in task.upstream]
     return "\n".join([*lines, "}"])
@@ -476,7 +476,7 @@ def clear(
 
 
 @app.command("test")
-def test(
+def try_dag(
     dag_id: DagId,
     logical_date: Annotated[str | None, typer.Argument(help="The logical date; now, unless given.")] = None,
     conf: Annotated[str | None, typer.Option("-c", "--conf", help="The run's conf, as JSON.")] = None,

@@ -93,7 +93,9 @@ def reset(
     from gnomon.store import engine
 
     if state := statefile.running():
-        raise CommandError(f"processes use this database (supervisor pid {state.pid})", hint="gnomon dev stop ends them")
+        raise CommandError(
+            f"processes use this database (supervisor pid {state.pid})", hint="gnomon dev stop ends them"
+        )
     if not yes:
         if not sys.stdin.isatty():
             raise CommandError("there is nobody to ask whether everything may be deleted", hint="-y says so")

@@ -122,12 +122,14 @@ def pytest(
 def _in_tests(root: Path, argument: str) -> str:
     """A bare file name means the one in tests/, as with astro."""
     inside = root / "tests" / argument
-    return str(inside) if not argument.startswith("-") and not (root / argument).exists() and inside.exists() else argument
+    return (
+        str(inside) if not argument.startswith("-") and not (root / argument).exists() and inside.exists() else argument
+    )
 
 
 @run_app.command(context_settings={**_THROUGH, "help_option_names": []}, add_help_option=False)
 def run(context: typer.Context) -> None:
-    """Run a command of `airflow`, for example: dev run dags list"""
+    """Run a command of `airflow`, for example `dev run dags list`."""
     from gnomon.cli.main import airflow_group
 
     project = projects.require()

@@ -17,6 +17,7 @@ from gnomon.cli import project as projects
 from gnomon.cli.errors import CommandError
 from gnomon.cli.lazy import CONTEXT
 from gnomon.cli.output import Format, Output
+from gnomon.service import clock
 
 ps_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
 logs_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
@@ -57,12 +58,14 @@ def process_rows(state: statefile.State) -> list[dict[str, Any]]:
                 "name": name,
                 "state": part.state if part else "running",
                 "pid": pid or None,
-                "up": duration(time.time() - part.since) if part and part.pid else "",
+                "up": duration(clock.now_us() / 1e6 - part.since) if part and part.pid else "",
                 "restarts": part.restarts if part else 0,
                 "memory": megabytes(used[name]),
             }
         )
-    rows.append({"name": "all", "state": "", "pid": None, "up": "", "restarts": "", "memory": megabytes(sum(used.values()))})
+    rows.append(
+        {"name": "all", "state": "", "pid": None, "up": "", "restarts": "", "memory": megabytes(sum(used.values()))}
+    )
     return rows
 
 
@@ -101,7 +104,7 @@ def logs(
     worker: Annotated[bool, typer.Option("--worker", help="Only the worker's.")] = False,
     count: Annotated[int, typer.Option("-n", "--lines", help="How many old lines to show of each; 0 for all.")] = 100,
 ) -> None:
-    """Show what the processes say, mixed in the order of time. Logs of tasks are in logs/dag_id=…"""
+    """Show what the processes say, mixed in the order of time. Tasks have logs of their own."""
     project = projects.require()
     folder = project.home / "logs" / "processes"
     chosen = {

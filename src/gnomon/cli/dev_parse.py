@@ -1,4 +1,4 @@
-"""`gnomon dev parse`: are all DAG files in order?"""
+"""`gnomon dev parse`: says whether all DAG files are in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
 
 from gnomon.cli import project as projects
 from gnomon.cli.errors import CommandError
@@ -121,7 +120,11 @@ def _as_json(file: LocalFile, parsed: wire.ParsedFile) -> dict[str, Any]:
 
 def place(file: LocalFile, error: str) -> str:
     """Return file:line of an error: the last frame that is in this very file."""
-    lines = [match["line"] for match in _FRAME.finditer(error) if os.path.realpath(match["path"]) == os.path.realpath(file.path)]
+    lines = [
+        match["line"]
+        for match in _FRAME.finditer(error)
+        if os.path.realpath(match["path"]) == os.path.realpath(file.path)
+    ]
     if lines:
         return f"{file.shown()}:{lines[-1]}"
     # Errors that are no tracebacks name the line in words, or none.

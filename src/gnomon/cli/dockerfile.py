@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from gnomon.cli.errors import CommandError
 
 
-class Dockerfile(NamedTuple):
+@dataclass(frozen=True)
+class Dockerfile:
     """The parts of a Dockerfile that count."""
 
     image: str | None = None
-    env: dict[str, str] = {}
+    env: dict[str, str] = field(default_factory=dict)
     #: RUN, USER and so on: true in an image, without effect on a machine
-    ignored: list[str] = []
-    warnings: list[str] = []
+    ignored: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def read(path: Path) -> Dockerfile:
@@ -29,8 +30,8 @@ def read(path: Path) -> Dockerfile:
     if not path.is_file():
         return Dockerfile()
     image: str | None = None
-    env: dict[str, str] = {}
-    ignored: list[str] = []
+    env: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
     warnings: list[str] = []
     for number, line in _instructions(path.read_text(encoding="utf-8")):
         word, _, rest = line.partition(" ")

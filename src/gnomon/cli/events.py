@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 
 def line(event: dict[str, Any]) -> str | None:
@@ -56,7 +56,7 @@ class Progress:
         self._waiting: dict[str, None] = {}
         self._shown = False
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         self._draw("preparing the database")
         return self
 

@@ -44,7 +44,9 @@ def airflow_version() -> str:
             if (
                 isinstance(node, ast.Assign)
                 and isinstance(node.value, ast.Constant)
-                and any(isinstance(target, ast.Name) and target.id in ("version", "__version__") for target in node.targets)
+                and any(
+                    isinstance(target, ast.Name) and target.id in ("version", "__version__") for target in node.targets
+                )
             ):
                 return str(node.value.value)
     return "3.3"

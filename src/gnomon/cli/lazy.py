@@ -86,14 +86,13 @@ def load(name: str, entry: Lazy) -> Any:
     return command
 
 
-def application(help: str, **options: Any) -> typer.Typer:
+def application(about: str) -> typer.Typer:
     """Return an empty Typer application with the settings that all of ours share."""
     return typer.Typer(
-        help=help,
+        help=about,
         context_settings=dict(CONTEXT),
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
-        **options,
     )

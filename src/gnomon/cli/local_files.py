@@ -125,7 +125,9 @@ def list_local(output_format: output.Format) -> None:
     for file, parsed in _parse_configured():
         for data in parsed.dags:
             dag = msgspec.json.decode(data)
-            rows.append({"dag_id": dag["dag_id"], "fileloc": file.path, "owners": dag.get("owners", []), "is_paused": None})
+            rows.append(
+                {"dag_id": dag["dag_id"], "fileloc": file.path, "owners": dag.get("owners", []), "is_paused": None}
+            )
     output.rows(sorted(rows, key=lambda row: str(row["dag_id"])), output_format)
 
 

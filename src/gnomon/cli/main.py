@@ -37,7 +37,10 @@ GNOMON: dict[str, Lazy] = {
     "dev": Lazy("gnomon.cli.dev:app", "Work on a project: init, start, stop, parse, pytest, run …", _PROJECT),
     "run": Lazy("gnomon.cli.run:command", "Run one DAG now, here, and show its tasks as they go", _PROJECT),
     "airflow": Lazy("gnomon.cli.main:airflow_group", "Airflow's own commands: dags, tasks, variables …", _PROJECT),
-    **{name: AIRFLOW[name] for name in ("standalone", "scheduler", "worker", "triggerer", "dag-processor", "api-server")},
+    **{
+        name: AIRFLOW[name]
+        for name in ("standalone", "scheduler", "worker", "triggerer", "dag-processor", "api-server")
+    },
     "db": AIRFLOW["db"]._replace(panel=_OTHER),
     "version": AIRFLOW["version"]._replace(panel=_OTHER),
 }
@@ -46,15 +49,18 @@ GNOMON: dict[str, Lazy] = {
 _DEV = {"dev": GNOMON["dev"], "run": GNOMON["run"], "airflow": GNOMON["airflow"]}
 
 
-def _group(name: str, help: str, table: dict[str, Lazy], fallback: dict[str, Lazy]) -> LazyGroup:
+def _group(name: str, about: str, table: dict[str, Lazy], fallback: dict[str, Lazy]) -> LazyGroup:
     return LazyGroup(
-        name=name, help=help, table=table, fallback=fallback, no_args_is_help=True, context_settings=dict(CONTEXT)
+        name=name, help=about, table=table, fallback=fallback, no_args_is_help=True, context_settings=dict(CONTEXT)
     )
 
 
 airflow_group = _group("airflow", "Airflow's commands, answered by Gnomon.", AIRFLOW, _DEV)
 gnomon_group = _group(
-    "gnomon", "Gnomon runs Airflow projects, unchanged. Start with: gnomon dev init && gnomon dev start", GNOMON, AIRFLOW
+    "gnomon",
+    "Gnomon runs Airflow projects, unchanged. Start with: gnomon dev init && gnomon dev start",
+    GNOMON,
+    AIRFLOW,
 )
 
 
@@ -110,5 +116,3 @@ def known_error(error: BaseException) -> CommandError | None:
     if isinstance(error, OSError) and error.filename:
         return CommandError(f"{error.filename}: {error.strerror}")
     return None
-
-

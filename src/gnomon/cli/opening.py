@@ -93,9 +93,11 @@ def parse_date(text: str, option: str) -> datetime:
     try:
         found = pendulum.parse(text, tz="local" if zone == "system" else zone, strict=False)
     except (ParserError, ValueError):
-        found = None
+        found = ""
     if not isinstance(found, datetime):
-        raise CommandError(f"{option}: {text!r} is not a date such as 2026-01-31 or 2026-01-31T06:00+01:00", exit_code=2)
+        raise CommandError(
+            f"{option}: {text!r} is not a date such as 2026-01-31 or 2026-01-31T06:00+01:00", exit_code=2
+        )
     # A plain datetime: pendulum's own subtracts in a way of its own.
     exact = found.astimezone(UTC)
     return datetime.combine(exact.date(), exact.time(), tzinfo=UTC)

@@ -87,7 +87,9 @@ def _print_table(lines: Sequence[Mapping[str, Any]]) -> None:
     for column in lines[0]:
         table.add_column(column, overflow="fold")
     for row in lines:
-        table.add_row(*(Text("" if cell is None else str(cell), style=style(column, cell)) for column, cell in row.items()))
+        table.add_row(
+            *(Text("" if cell is None else str(cell), style=style(column, cell)) for column, cell in row.items())
+        )
     console.print(table)
 
 
@@ -123,7 +125,9 @@ def read_json(text: str, option: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise CommandError(f"{option} is not JSON: {error.msg} at character {error.pos + 1} of {text!r}", exit_code=2) from None
+        raise CommandError(
+            f"{option} is not JSON: {error.msg} at character {error.pos + 1} of {text!r}", exit_code=2
+        ) from None
 
 
 def note(message: str) -> None:

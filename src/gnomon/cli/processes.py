@@ -63,11 +63,7 @@ def send(process: Process, number: signal.Signals) -> bool:
 def wait_all(processes: Iterable[Process], seconds: float) -> list[Process]:
     """Wait until processes that are not our children have ended; return those that have not in time."""
     deadline = time.monotonic() + seconds
-    left = []
-    for process in processes:
-        if not _wait(process, deadline):
-            left.append(process)
-    return left
+    return [process for process in processes if not _wait(process, deadline)]
 
 
 def _wait(process: Process, deadline: float) -> bool:

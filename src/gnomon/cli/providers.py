@@ -81,9 +81,7 @@ def details(provider: Provider) -> dict[str, Any]:
 @app.command("list")
 def list_providers(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
     """List the installed providers."""
-    rows = [
-        {"package_name": one.name, "description": one.description, "version": one.version} for one in installed()
-    ]
+    rows = [{"package_name": one.name, "description": one.description, "version": one.version} for one in installed()]
     output.rows(rows, output_format)
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gnomon.wire.dag import SerializedDag
     from gnomon.wire.execution import ParsedFile
 
+
 class Shown(Protocol):
     """What is told how a run goes."""
 
@@ -48,7 +49,8 @@ def run(
     dag_file: Annotated[str | None, typer.Option("-d", "--dag-file", help="Its file, if others define it too.")] = None,
     conf: Annotated[str | None, typer.Option("-c", "--conf", help="The run's conf, as JSON.")] = None,
     logical_date: Annotated[
-        str | None, typer.Option("--logical-date", "--execution-date", help="The run's logical date; now, unless given.")
+        str | None,
+        typer.Option("--logical-date", "--execution-date", help="The run's logical date; now, unless given."),
     ] = None,
     env: Annotated[str | None, typer.Option("-e", "--env", help="Env file.", show_default=".env")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, and nothing else.")] = False,
@@ -138,7 +140,7 @@ def _worker() -> Iterator[subprocess.Popen[bytes]]:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - there is one thread yet
         )
     try:
         yield process
@@ -221,7 +223,9 @@ def _not_found(dag_id: str, file: str | None, seen: list[tuple[LocalFile, Parsed
         return CommandError(f"there is no DAG file in {conf.get('core', 'dags_folder')}")
     more = did_you_mean(dag_id, known) or (f"; there is {', '.join(sorted(known)[:5])}" if known else "")
     also = f"; {len(failed)} of {len(seen)} files cannot be imported" if failed else ""
-    return CommandError(f"there is no DAG {dag_id!r}{more}{also}", hint="gnomon dev parse shows why" if failed else None)
+    return CommandError(
+        f"there is no DAG {dag_id!r}{more}{also}", hint="gnomon dev parse shows why" if failed else None
+    )
 
 
 def _record(dag_id: str, file: LocalFile, parsed: ParsedFile, store: Store, shape: Shape) -> SerializedDag:
@@ -337,7 +341,7 @@ async def _wait_for(worker: subprocess.Popen[bytes]) -> None:
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
     handle = os.pidfd_open(worker.pid)
-    loop.add_reader(handle, lambda: ended.done() or ended.set_result(None))
+    loop.add_reader(handle, lambda: None if ended.done() else ended.set_result(None))
     try:
         await ended
     finally:
@@ -351,7 +355,7 @@ async def _next_change(notices: AsyncIterator[Any], ends: list[asyncio.Task[Any]
     Raises:
         CommandError: the worker or the scheduler is gone.
     """
-    change = asyncio.ensure_future(anext(notices))  # type: ignore[arg-type]
+    change = asyncio.ensure_future(anext(notices))
     await asyncio.wait({change, *ends}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
     if not change.done():
         change.cancel()

@@ -6,7 +6,7 @@ import os
 import sys
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from gnomon.cli.output import STATE_STYLES
 from gnomon.service import clock
@@ -24,7 +24,7 @@ _MARKS = {
     "success": "✔",
     "failed": "✘",
     "upstream_failed": "✘",
-    "skipped": "–",
+    "skipped": "○",
     "running": "●",
     "up_for_retry": "↻",
     "up_for_reschedule": "…",
@@ -39,11 +39,12 @@ class RunView:
         self._run = run
         self._order = [task.task_id for task in dag.tasks]
         self._quiet = quiet
+        self._instances: list[TaskInstance] = []
         self._seen: dict[tuple[str, int], tuple[str | None, int]] = {}
         self._live: Any = None
         self._tty = sys.stdout.isatty()
 
-    def __enter__(self) -> RunView:
+    def __enter__(self) -> Self:
         if self._quiet:
             return self
         if self._tty:
@@ -72,8 +73,6 @@ class RunView:
             if state != before and ti.state not in (None, "scheduled", "queued"):
                 print(line(ti), flush=True)
             self._seen[ti.task_id, ti.map_index] = state
-
-    _instances: list[TaskInstance] = []
 
     def table(self) -> Any:
         """Return the run as a Rich table: a line per task, mapped ones summed up."""
@@ -196,7 +195,9 @@ def trace_lines(entry: dict[str, Any]) -> list[str]:
     for error in reversed(detail):
         frames = error.get("frames") or []
         mine = next((n for n, frame in enumerate(frames) if not _ours(frame["filename"])), 0)
-        lines += [f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}' for frame in frames[mine:]]
+        lines += [
+            f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}' for frame in frames[mine:]
+        ]
         lines.append(f"{error.get('exc_type')}: {error.get('exc_value')}")
     return lines
 

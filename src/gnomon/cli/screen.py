@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MEMORY_SECONDS = 5.0
 _MESSAGES = 5
 _PARTS = {"running": "green", "starting": "yellow", "restarting": "red", "stopping": "yellow", "stopped": "dim"}
-_MARKS = {"success": "✔", "failed": "✘", "upstream_failed": "✘", "skipped": "–", "running": "●", "up_for_retry": "↻"}
+_MARKS = {"success": "✔", "failed": "✘", "upstream_failed": "✘", "skipped": "○", "running": "●", "up_for_retry": "↻"}
 #: Drawn at most this often, however much happens.
 _FRAME_SECONDS = 0.1
 
@@ -107,7 +107,7 @@ class Screen:
             (self._url if self._state == "running" else "", "underline"),
             f"  {self._dags} DAGs", ("   Ctrl-C ends it", "dim"),
         )  # fmt: skip
-        parts = [head, Text(), self._processes()]
+        parts: list[Any] = [head, Text(), self._processes()]
         for _, path, text in self._errors[:3]:
             parts.append(Text(f"✘ {path}: {events.last_message(text)}", style="red", no_wrap=True, overflow="ellipsis"))
         if self._messages:

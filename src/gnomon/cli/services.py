@@ -64,7 +64,7 @@ def run_api_server(
 
     activate()
     chosen = port if port is not None else conf.getint("api", "port", fallback=8080)
-    address = host or str(conf.get("api", "host", fallback="0.0.0.0"))
+    address = host or str(conf.get("api", "host", fallback="127.0.0.1"))
     _run("api-server", ["--port", str(chosen), "--host", address])
 
 

@@ -68,7 +68,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _construct(loader: yaml.SafeLoader, node: yaml.MappingNode) -> _Line:
-    found = _Line(loader.construct_mapping(node, deep=True))
+    found = _Line({str(key): value for key, value in loader.construct_mapping(node, deep=True).items()})
     found.line = node.start_mark.line + 1
     found.lines = {str(key.value): key.start_mark.line + 1 for key, _ in node.value}
     return found
@@ -86,7 +86,7 @@ def read(path: Path) -> Settings:
     if not path.is_file():
         return Settings()
     try:
-        root = yaml.load(path.read_text(encoding="utf-8"), _Loader) or _Line()
+        root = yaml.load(path.read_text(encoding="utf-8"), _Loader) or _Line()  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise CommandError(f"{path}:{line}: {error.problem or 'is not YAML'}") from None

@@ -131,7 +131,9 @@ def already_running() -> CommandError:
     """Return the error of a second start."""
     state = statefile.running()
     where = f" at http://localhost:{state.port}, with pid {state.pid}" if state else ""
-    return CommandError(f"it is running already{where}", hint="gnomon dev restart starts it anew, gnomon dev stop ends it")
+    return CommandError(
+        f"it is running already{where}", hint="gnomon dev restart starts it anew, gnomon dev stop ends it"
+    )
 
 
 def last_lines(path: Path, count: int) -> str:

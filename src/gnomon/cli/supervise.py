@@ -29,6 +29,7 @@ from typing import IO, Any
 from gnomon.cli import processes, statefile
 from gnomon.cli.restarts import Restarts
 from gnomon.cli.statefile import PartState, State
+from gnomon.service import clock
 from gnomon.service.environment import for_user_code
 from gnomon.service.home import runtime_dir
 
@@ -111,7 +112,7 @@ class Supervisor:
 
     def _tell(self, event: str, **details: Any) -> None:
         """Say what happened, to the starter if it is still there, and in supervisor.log."""
-        line = json.dumps({"event": event, "at": time.time(), **details})
+        line = json.dumps({"event": event, "at": clock.now_us() / 1e6, **details})
         print(line, flush=True)
         if self.options.events is not None:
             try:
@@ -170,7 +171,9 @@ class Supervisor:
         for part in self.state.parts.values():
             if part.pid == pid and part.state == "starting":
                 self._set(part, "running")
-                self._tell("running", part=part.name, pid=pid, seconds=round(time.monotonic() - self.born[part.name], 3))
+                self._tell(
+                    "running", part=part.name, pid=pid, seconds=round(time.monotonic() - self.born[part.name], 3)
+                )
         if not self.was_ready and all(part.state == "running" for part in self.state.parts.values()):
             self.was_ready = True
             self._tell("ready", port=self.options.port)
@@ -223,7 +226,8 @@ class Supervisor:
 
     def _zygote_died(self) -> None:
         """Its children are nobody's now; they are ended, and all start anew."""
-        assert self.channel is not None and self.zygote is not None
+        assert self.channel is not None
+        assert self.zygote is not None
         self.selector.unregister(self.channel)
         self.channel.close()
         self.channel, self.preparing = None, 0
@@ -268,7 +272,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=processes.die_with_parent,
+                preexec_fn=processes.die_with_parent,  # noqa: PLW1509 - there is one thread
             )
         self.workers[child.pid] = name
         child.returncode = 0  # we wait for it ourselves
@@ -285,7 +289,7 @@ class Supervisor:
             return
         part = self.state.parts[name]
         part.pid, part.started = processes.identify(pid)
-        part.since = time.time()
+        part.since = clock.now_us() / 1e6
         self._set(part, part.state)
         self._tell("started", part=name, pid=pid)
         if self.stopping:
@@ -356,14 +360,16 @@ class Supervisor:
         self._after(GRACE_SECONDS, self._kill_all)
 
     def _stop_scheduler_last(self) -> None:
-        if not any(part.pid for part in self.state.parts.values() if part.name != "scheduler"):
-            if (scheduler := self.state.parts.get("scheduler")) and scheduler.state != "stopping":
-                self._ask_to_end(scheduler)
+        others = any(part.pid for part in self.state.parts.values() if part.name != "scheduler")
+        scheduler = self.state.parts.get("scheduler")
+        if not others and scheduler is not None and scheduler.state != "stopping":
+            self._ask_to_end(scheduler)
 
     def _ask_to_end(self, part: PartState) -> None:
         if part.pid:
             self._set(part, "stopping")
-            processes.send(part.process, signal.SIGTERM)
+            # SIGTERM would let a worker finish its tasks, however long they are; SIGINT ends them well.
+            processes.send(part.process, signal.SIGINT if part.name == "worker" else signal.SIGTERM)
         else:
             self._set(part, "stopped")
 

@@ -119,5 +119,6 @@ class _Log:
         for ti in instances:
             if ti.map_index == self._map_index and ti.try_number:
                 path = task_logs.try_log_path(run.dag_id, run.run_id, ti.task_id, ti.map_index, ti.try_number)
-                for self._offset, entry in task_logs.read(path, self._offset):
+                for offset, entry in task_logs.read(path, self._offset):
+                    self._offset = offset
                     print("\n".join(entry_lines(entry)), flush=True)

@@ -153,9 +153,13 @@ def clear(
             tasks = chosen_tasks(serialized(store, name), task_regex, upstream=upstream, downstream=downstream)
             selections.append(
                 Selection(
-                    dag_id=name, task_ids=tasks, logical_date_from=first, logical_date_to=last,
-                    only_failed=only_failed, only_running=only_running,
-                )  # fmt: skip
+                    dag_id=name,
+                    task_ids=tasks,
+                    logical_date_from=first,
+                    logical_date_to=last,
+                    only_failed=only_failed,
+                    only_running=only_running,
+                )
             )
         now = clock.now()
         found = [ti for chosen in selections for ti in store.task_instances.select(chosen)]
@@ -163,7 +167,9 @@ def clear(
             print("Nothing to clear.")
             return
         if not yes:
-            output.rows([{"task_id": ti.task_id, "map_index": ti.map_index, "state": ti.state} for ti in found], Format.TABLE)
+            output.rows(
+                [{"task_id": ti.task_id, "map_index": ti.map_index, "state": ti.state} for ti in found], Format.TABLE
+            )
             if not confirmed(f"clear these {len(found)} task instances"):
                 print("Cancelled, nothing was cleared.")
                 return
@@ -219,7 +225,7 @@ def chosen_tasks(dag: SerializedDag, pattern: str | None, *, upstream: bool, dow
 
 
 @app.command("test")
-def test(
+def try_task(
     dag_id: DagId,
     task_id: TaskId,
     logical_date_or_run_id: Annotated[str | None, typer.Argument(help="The logical date; now, unless given.")] = None,
@@ -237,7 +243,11 @@ def test(
     params = json_object(task_params, "-t/--task-params") if task_params else {}
     environment = json_object(env_vars, "--env-vars") if env_vars else {}
     code = run_task(
-        dag_id, task_id, logical_date_or_run_id, params=params, map_index=map_index,
+        dag_id,
+        task_id,
+        logical_date_or_run_id,
+        params=params,
+        map_index=map_index,
         env_vars={str(name): str(value) for name, value in environment.items()},
-    )  # fmt: skip
+    )
     raise typer.Exit(code)

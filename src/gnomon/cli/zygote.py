@@ -68,12 +68,12 @@ def _import_shared() -> None:
 def _serve(peer: socket.socket, wake: int, children: set[int]) -> None:
     buffer = b""
     while True:
-        ready, _, _ = select.select([peer, wake], [], [])
+        ready, _, _ = select.select([peer.fileno(), wake], [], [])
         if wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
             _reap(peer, children)
-        if peer in ready:
+        if peer.fileno() in ready:
             data = peer.recv(65536)
             if not data:
                 return
