@@ -7,6 +7,7 @@ between. What a file prints goes into a log of its own.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -27,6 +28,7 @@ from gnomon.wire import execution as wire
 from gnomon.wire import framing
 
 _PR_SET_PDEATHSIG = 1
+_FILES_PER_COLLECTION = 20
 _decode = wire.decoder(wire.ToParser).decode
 
 
@@ -87,6 +89,8 @@ def run(sock: socket.socket, limits: Limits, parser: int) -> NoReturn:
         me = os.getpid()
         output = Output(limits.log_folder, me)
         surroundings = _Surroundings()
+        files = 0
+        gc.disable()  # what a file leaves behind is collected between files, when most of it is garbage
         while (payload := framing.read_frame(sock)) is not None:
             request = _decode(payload)
             output.begin()
@@ -96,6 +100,9 @@ def run(sock: socket.socket, limits: Limits, parser: int) -> NoReturn:
             output.end(request)
             surroundings.restore()
             channel.send(parsed)
+            files += 1
+            if files % _FILES_PER_COLLECTION == 0:
+                gc.collect()
         status = 0
     except (BrokenPipeError, ConnectionResetError):
         status = 0

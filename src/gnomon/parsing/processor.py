@@ -89,7 +89,9 @@ class DagProcessor(Service):
         self._salt = ""
         self._window = max(1, conf.getint("dag_processor", "parsing_processes", fallback=2)) * _AHEAD
         self._interval = max(_SHORTEST, conf.getfloat("dag_processor", "min_file_process_interval", fallback=30.0))
-        self._recorder = Recorder(sink, outage, self._on_rivals, self._on_recorded)
+        self._recorder = Recorder(
+            sink, outage, self._on_rivals, self._on_recorded, lambda: len(self._agenda) > self._window
+        )
         self._link = ParserLink(self._on_parsed, self._on_lost, ask, python=python)
         self._watcher = Watcher(self._on_change, lambda problem: log.warning("%s", problem))
         self._looking: dict[str, asyncio.Task[None]] = {}

@@ -15,6 +15,8 @@ from gnomon.service import clock
 log = logging.getLogger(__name__)
 
 _BATCH = 100
+#: While many files are being parsed, outcomes of this long are committed together.
+_GATHER_SECONDS = 0.05
 #: How long what was parsed last may take to be recorded when the dag-processor ends; else it is parsed again.
 _LAST_WORDS_SECONDS = 5.0
 _RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -27,6 +29,7 @@ class Recorder:
         outage: what the sink raises when it cannot be reached; the batch is tried again until it can.
         on_rivals: called with files to parse again, because a DAG id is free now.
         on_recorded: called when nothing is left to write.
+        more_to_come: tells whether it is worth waiting a moment for further outcomes.
     """
 
     def __init__(
@@ -35,11 +38,13 @@ class Recorder:
         outage: tuple[type[Exception], ...],
         on_rivals: Callable[[Iterable[tuple[str, str]]], None],
         on_recorded: Callable[[], None],
+        more_to_come: Callable[[], bool],
     ) -> None:
         self._sink = sink
         self._outage = outage
         self._on_rivals = on_rivals
         self._on_recorded = on_recorded
+        self._more_to_come = more_to_come
         #: per file the latest outcome, or None if it is gone; in the order of the first mention
         self._waiting: dict[FileKey, Parsed | None] = {}
         self._writing = 0
@@ -86,6 +91,8 @@ class Recorder:
             await self._bell.wait()
             self._bell.clear()
             while self._waiting:
+                if len(self._waiting) < _BATCH and self._more_to_come():
+                    await asyncio.sleep(_GATHER_SECONDS)
                 batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:_BATCH]}
                 self._writing = len(batch)
                 rivals = await self._persist(batch)

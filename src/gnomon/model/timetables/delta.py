@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from dateutil.relativedelta import relativedelta
+from dateutil.relativedelta import relativedelta, weekday
 
 from gnomon.model.timetables.base import Profile, TimetableError
 
@@ -16,13 +17,20 @@ _SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 def delta(seconds: float | None, relative: dict[str, int] | None, *, field: str = "schedule") -> Delta:
     """Return the distance that the two fields of a spec mean.
 
+    Args:
+        relative: the arguments of a relativedelta; `weekday` is a number, and `weekday_n` which one of them.
+
     Raises:
         TimetableError: `relative` has names that relativedelta does not know.
     """
     if relative is None:
         return timedelta(seconds=seconds or 0.0)
+    arguments: dict[str, Any] = dict(relative)
+    nth = arguments.pop("weekday_n", 1)
     try:
-        return relativedelta(**relative)  # type: ignore[arg-type]
+        if "weekday" in arguments:
+            arguments["weekday"] = weekday(arguments["weekday"], nth)
+        return relativedelta(**arguments)
     except (TypeError, ValueError) as error:
         raise TimetableError(f"the {field} {relative!r} is not a relativedelta: {error}") from None
 

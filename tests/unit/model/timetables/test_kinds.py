@@ -142,6 +142,13 @@ def test_relativedelta_months_are_stepped(profile: Profile) -> None:
     assert [at("2024-01-31"), at("2024-02-29"), at("2024-03-29")] == [run.logical_date for run in runs]
 
 
+def test_relativedelta_to_a_weekday(profile: Profile) -> None:
+    relative = {"months": 1, "day": 1, "weekday": 4, "weekday_n": 2}  # the second Friday of the next month
+    runs = chain(make("delta_trigger", profile, relative=relative), 3, earliest="2024-01-01")
+
+    assert [at("2024-01-01"), at("2024-02-09"), at("2024-03-08")] == [run.run_after for run in runs]
+
+
 def test_six_fields_tick_by_the_second(profile: Profile) -> None:
     runs = chain(make("cron_trigger", profile, crons=["*/5 * * * * 30"]), 2, earliest="2024-01-01")
 
