@@ -273,3 +273,8 @@ def test_an_xcom_object_is_shown_and_never_loaded(api: Client, kettle: Store) ->
     path = f"{TIS}/boil/xcomEntries/return_value"
     assert api.get(path)["value"]["__data__"] == {"a": 1}
     assert api.get(path, deserialize="true")["value"] == "no.such.Thing@version=2(a=1)"
+
+
+def test_it_does_not_matter_what_is_asked_for_first(api: Client) -> None:
+    for path in (TIS, f"{TIS}/boil/xcomEntries", f"{TIS}/boil", f"{TIS}/kitchen.pour/1", f"{TIS}/boil/logs/1"):
+        api.get(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,15 +108,30 @@ def test_a_broken_cursor_is_refused(cursor: str) -> None:
         _decode(cursor, 1)
 
 
-def test_each_route_is_under_the_path_that_loads_it() -> None:
-    import re
+def paths_of(module: str) -> list[str]:
+    return [MODULES[module][0] + route.path for router in routers(module) for route in router.routes]  # type: ignore[attr-defined]
 
-    count = 0
-    for module, (prefix, paths, _) in MODULES.items():
-        loads = re.compile(f"{prefix}/(?:{paths})" if prefix else paths)
-        for router in routers(module):
-            for route in router.routes:
-                example = re.sub(r"\{[^}]*\}", "x", prefix + route.path)  # type: ignore[attr-defined]
-                assert loads.fullmatch(example), f"{module} is not loaded for {example}"
-                count += 1
-    assert count > 80
+
+def example(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "x", path)
+
+
+def loads(module: str) -> re.Pattern[str]:
+    prefix, paths, _ = MODULES[module]
+    return re.compile(f"{prefix}/(?:{paths})" if prefix else paths)
+
+
+def test_each_route_is_under_the_path_that_loads_it() -> None:
+    for module in MODULES:
+        for path in paths_of(module):
+            assert loads(module).fullmatch(example(path)), f"{module} is not loaded for {path}"
+    assert sum(len(paths_of(module)) for module in MODULES) > 80
+
+
+def test_routes_that_could_take_each_others_requests_are_loaded_together() -> None:
+    """Else the one that happens to be asked for first would get them."""
+    for one, other in itertools.permutations(MODULES, 2):
+        for path in paths_of(one):
+            pattern = re.compile(re.sub(r"\{[^}]*:path\}", ".+", re.sub(r"\{[^}:]*\}", "[^/]+", path)))
+            if any(pattern.fullmatch(example(theirs)) for theirs in paths_of(other)):
+                assert MODULES[one][1] == MODULES[other][1], f"{path} of {one} takes requests of {other}"

@@ -65,7 +65,7 @@ def login_all_admins(request: Request, to: Annotated[str, Query(alias="next")] =
     return response
 
 
-@logins.get("/login", status_code=307)
+@logins.get("/login", status_code=307, operation_id="login")
 def redirect_to_login(to: Annotated[str, Query(alias="next")] = "/") -> RedirectResponse:
     """Send the browser to where it can log in."""
     page = "/auth/token/login" if users.everybody_is_admin() else "/auth/login"

@@ -20,13 +20,15 @@ from gnomon.api.auth.tokens import Tokens, secret
 from gnomon.api.context import Context
 from gnomon.api.execution import http as execution_http
 from gnomon.api.public import errors
+from gnomon.service.config import conf
 from gnomon.store.engine import Store
 
 if TYPE_CHECKING:
     from gnomon.api.execution import Handlers
 
 API = "/api/v2"
-_RUN = r"dags/[^/]+/dagRuns/[^/]+"
+_RUN = "dags/[^/]+/dagRuns/[^/]+"
+_TASKS = f"{_RUN}/task(Group)?Instances(/.*)?|dags/[^/]+/clearTaskInstances"
 #: Each module with routers: where it is mounted, the paths that need it, its routers. An operation that comes later
 #: gets its line here.
 MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -43,18 +45,11 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         f"dags/[^/]+/(dagRuns|clearDagRuns)|{_RUN}(/(clear|wait))?",
         ("runs", "clears"),
     ),
-    "gnomon.api.public.routes.xcoms": (API, f"{_RUN}/taskInstances/[^/]+/xcomEntries(/.*)?", ("xcoms",)),
-    "gnomon.api.public.routes.logs": (API, f"{_RUN}/taskInstances/[^/]+/logs/.*", ("logs",)),
-    "gnomon.api.public.routes.task_instances": (
-        API,
-        f"{_RUN}/taskInstances(/.*)?",
-        ("listed",),
-    ),
-    "gnomon.api.public.routes.task_instance_changes": (
-        API,
-        f"{_RUN}/task(Group)?Instances(/.*)?|dags/[^/]+/clearTaskInstances",
-        ("marks", "clears", "groups"),
-    ),
+    # Always together, and in this order: of …/{task_id}/xcomEntries and …/{task_id}/{map_index} the first one counts.
+    "gnomon.api.public.routes.xcoms": (API, _TASKS, ("xcoms",)),
+    "gnomon.api.public.routes.logs": (API, _TASKS, ("logs",)),
+    "gnomon.api.public.routes.task_instances": (API, _TASKS, ("listed",)),
+    "gnomon.api.public.routes.task_instance_changes": (API, _TASKS, ("marks", "clears", "groups")),
     "gnomon.api.public.routes.variables": (API, "variables(/.*)?", ("variables",)),
     "gnomon.api.public.routes.connections": (API, "connections(/.*)?", ("connections",)),
     "gnomon.api.public.routes.pools": (API, "pools(/.*)?", ("pools",)),
@@ -74,11 +69,14 @@ def create_app(store: Store, *, handlers: Handlers | None = None) -> FastAPI:
         handlers: the answers to remote workers; made for the store when the first one asks, unless given.
     """
     tokens = Tokens(secret())
+    swagger = conf.getboolean("api", "enable_swagger_ui", fallback=True)
     app = Application(
         title="Airflow API",
         description="The REST API v2 of Airflow, served by Gnomon.",
         version=__version__,
         openapi_url="/openapi.json",
+        docs_url="/docs" if swagger else None,
+        redoc_url="/redoc" if swagger else None,
         redirect_slashes=False,
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,

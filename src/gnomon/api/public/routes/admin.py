@@ -138,7 +138,7 @@ def get_plugins(
     return models.PluginCollection(plugins=[], total_entries=0)
 
 
-@plugins.get("/importErrors")
+@plugins.get("/importErrors", operation_id="import_errors")
 def get_plugin_import_errors() -> models.PluginImportErrorCollection:
     """Return the plugins that could not be loaded."""
     return models.PluginImportErrorCollection(import_errors=[], total_entries=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from gnomon.api.public import params
 from gnomon.api.public.errors import not_found
 from gnomon.api.public.models import dags as models
 from gnomon.api.public.routes.dags import instant, param_specs
+from gnomon.api.targets import downstream_of
 from gnomon.store.errors import DagNotFound
 from gnomon.store.reads import dags as reads
 from gnomon.store.reads import versions as version_reads
@@ -40,7 +42,8 @@ def get_tasks(ctx: Ctx, dag_id: str, order_by: str = "task_id") -> models.TaskCo
     field, reverse = order_by.lstrip("-"), order_by.startswith("-")
     if field not in models.Task.model_fields:
         raise HTTPException(400, f"'Task' object has no attribute '{field}'")
-    rows = [_task(dag, task) for task in dag.tasks]
+    below = downstream_of(dag)
+    rows = [_task(task, below) for task in dag.tasks]
     rows.sort(key=lambda row: (row[field] is not None, _sortable(row[field])), reverse=reverse)
     return models.TaskCollection(tasks=[models.Task.model_validate(row) for row in rows], total_entries=len(rows))
 
@@ -51,7 +54,7 @@ def get_task(ctx: Ctx, dag_id: str, task_id: str) -> models.Task:
     dag = newest(ctx, dag_id)
     for task in dag.tasks:
         if task.task_id == task_id:
-            return models.Task.model_validate(_task(dag, task))
+            return models.Task.model_validate(_task(task, downstream_of(dag)))
     raise not_found(f"Task with id {task_id} was not found")
 
 
@@ -129,7 +132,7 @@ def newest(ctx: Context, dag_id: str) -> SerializedDag:
     return dag
 
 
-def _task(dag: SerializedDag, task: SerializedTask) -> dict[str, Any]:
+def _task(task: SerializedTask, below: Mapping[str, list[str]]) -> dict[str, Any]:
     return {
         "task_id": task.task_id,
         "task_display_name": task.task_display_name or task.task_id,
@@ -151,7 +154,7 @@ def _task(dag: SerializedDag, task: SerializedTask) -> dict[str, Any]:
         "ui_color": task.ui_color,
         "ui_fgcolor": task.ui_fgcolor,
         "template_fields": task.template_fields,
-        "downstream_task_ids": sorted(other.task_id for other in dag.tasks if task.task_id in other.upstream),
+        "downstream_task_ids": sorted(below.get(task.task_id, ())),
         "doc_md": task.doc_md,
         "operator_name": task.operator_name or task.task_type,
         "params": param_specs(task.params),
