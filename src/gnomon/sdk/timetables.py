@@ -143,21 +143,33 @@ class _ByTime(Timetable):
     """Worked out by the scheduler; asked here, it builds the scheduler's own."""
 
     def _built(self) -> Any:
-        from gnomon.model import timetables
+        from gnomon.model.timetables import build
+        from gnomon.sdk.settings import profile
 
-        return timetables.build(self.to_spec())
+        return build(self.to_spec(), 2 if profile() == 2 else 3)
 
     def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
         """Return the interval of a manual run."""
-        return DataInterval(*self._built().infer_manual_data_interval(run_after=run_after))
+        return _as_pendulum(self._built().infer_manual_interval(run_after))
 
     def next_dagrun_info(self, *, last_automated_data_interval: Any, restriction: TimeRestriction) -> DagRunInfo | None:
         """Return the next run, or None."""
-        built = self._built()
-        found = built.next_dagrun_info(
-            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+        from gnomon.sdk.timezone import coerce_datetime, utcnow
+
+        found = self._built().next_run(
+            last_automated_data_interval,
+            earliest=restriction.earliest,
+            latest=restriction.latest,
+            catchup=restriction.catchup,
+            now=utcnow(),
         )
-        return None if found is None else DagRunInfo(found.run_after, DataInterval(*found.data_interval))
+        return None if found is None else DagRunInfo(coerce_datetime(found.run_after), _as_pendulum(found.data_interval))
+
+
+def _as_pendulum(interval: Any) -> DataInterval:
+    from gnomon.sdk.timezone import coerce_datetime
+
+    return DataInterval(coerce_datetime(interval.start), coerce_datetime(interval.end))
 
 
 class NullTimetable(_ByTime):

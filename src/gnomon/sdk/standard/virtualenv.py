@@ -164,11 +164,11 @@ class _BasePythonVirtualenvOperator(PythonOperator):
     def _run(self, command: list[str]) -> None:
         environment = dict(os.environ) if self.inherit_env else {}
         environment.update(self.env_vars or {})
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
-        assert process.stdout is not None
-        for line in process.stdout:
-            self.log.info("%s", line.decode(errors="backslashreplace").rstrip())
-        code = process.wait()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                self.log.info("%s", line.decode(errors="backslashreplace").rstrip())
+        code = process.returncode
         if code in self.skip_on_exit_code:
             raise AirflowSkipException(f"Process exited with code {code}. Skipping.")
         if code:

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from gnomon.sdk import DAG, Asset, AssetAlias, AssetAll, AssetAny, AssetWatcher, Metadata, asset
+from gnomon.sdk.assets import Dataset, sanitize_uri
+from gnomon.sdk.authoring import DagContext
+from gnomon.sdk.standard.empty import EmptyOperator
+
+
+def test_a_name_a_uri_or_both():
+    assert (Asset("a").name, Asset("a").uri) == ("a", "a")
+    assert (Asset(uri="s3://b/k").name, Asset(uri="s3://b/k").uri) == ("s3://b/k", "s3://b/k")
+    both = Asset("a", "s3://b/k", group="g", extra={"x": 1})
+    assert (both.name, both.uri, both.group, both.extra) == ("a", "s3://b/k", "g", {"x": 1})
+    assert os.fspath(both) == "s3://b/k" and both == Asset("a", "s3://b/k", group="g", extra={"x": 1})
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error"),
+    [
+        ({}, TypeError), ({"name": " "}, ValueError), ({"name": "ü"}, ValueError), ({"name": 5}, ValueError),
+        ({"name": "x" * 1501}, ValueError), ({"uri": "airflow://x"}, ValueError), ({"name": "context"}, ValueError),
+    ],
+)  # fmt: skip
+def test_what_is_no_asset(kwargs, error):
+    with pytest.raises(error):
+        Asset(**kwargs)
+
+
+def test_uris_are_compared_in_one_form():
+    assert sanitize_uri("S3://bucket/key/") == "s3://bucket/key"
+    assert sanitize_uri("http://h/p?b=2&a=1") == "http://h/p?a=1&b=2"
+    assert sanitize_uri("no scheme") == "no scheme"
+    assert sanitize_uri("x-mine://As It Is/") == "x-mine://As It Is/"
+    with pytest.warns(UserWarning, match="password"):
+        assert sanitize_uri("postgres://me:secret@h/db") == "postgres://me@h/db"
+
+
+def test_conditions():
+    a, b, c = Asset("a"), Asset("b"), Asset("c")
+
+    assert (a & b & c).objects == [a, b, c] and isinstance(a & b, AssetAll)
+    assert (a | b | c).objects == [a, b, c] and isinstance(a | b, AssetAny)
+    assert [key.name for key, _ in ((a & b) | (b & c)).iter_assets()] == ["a", "b", "c"]
+    assert [name for name, _ in (a | AssetAlias("x")).iter_asset_aliases()] == ["x"]
+    with pytest.raises(TypeError):
+        a & 5
+
+
+def test_inlets_and_outlets_as_data(as_data):
+    with DAG("d") as dag:
+        EmptyOperator(task_id="t", inlets=[Asset("a")], outlets=Asset("b"))
+
+    made = as_data(dag).tasks[0]
+
+    assert made.inlets[0]["asset"]["name"] == "a" and made.outlets[0]["asset"]["name"] == "b"
+    assert not made.inline  # mistake 32: only without inlets and outlets
+
+
+def test_references_are_by_name_or_uri():
+    assert Asset.ref(name="a").as_expression() == {"ref": {"name": "a"}}
+    with pytest.raises(TypeError):
+        Asset.ref(name="a", uri="b")
+
+
+def test_dataset_of_airflow_2():
+    made = Dataset("s3://b/k", {"x": 1})
+
+    assert (made.uri, made.extra) == ("s3://b/k", {"x": 1}) and isinstance(made, Asset)
+    assert Dataset(uri="s3://b/k").uri == "s3://b/k"
+
+
+def test_metadata_and_watchers():
+    assert Metadata("s3://b/k", {"a": 1}).asset.uri == "s3://b/k"
+    assert Metadata(Asset("a"), alias="x").alias == AssetAlias("x")
+    with pytest.raises(ValueError, match="BaseEventTrigger"):
+        AssetWatcher("w", "no trigger")
+
+
+def test_an_asset_function_is_a_dag_of_one_task(as_data, monkeypatch):
+    monkeypatch.setattr(DagContext, "autoregistered_dags", set())
+    monkeypatch.setattr(DagContext, "current_autoregister_module_name", __name__)
+
+    @asset(schedule="@daily", uri="s3://b/made")
+    def made(self, context, source):
+        pass
+
+    @asset.multi(outlets=[Asset("x"), Asset("y")], schedule=made)
+    def several():
+        pass
+
+    dags = {dag.dag_id: dag for dag, _ in DagContext.autoregistered_dags}
+    assert isinstance(made, Asset) and made.uri == "s3://b/made"
+    task = as_data(dags["made"]).tasks[0]
+    assert task.outlets[0]["asset"]["uri"] == "s3://b/made" and task.inlets == [{"ref": {"name": "source"}}]
+    assert len(as_data(dags["several"]).tasks[0].outlets) == 2
+    assert as_data(dags["several"]).timetable.assets["asset"]["name"] == "made"

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from gnomon.sdk import DAG, task
+from gnomon.sdk.exceptions import AirflowException
+from gnomon.sdk.standard.virtualenv import ExternalPythonOperator, PythonVirtualenvOperator
+
+
+def compute(x, ds, y=1, **kwargs):
+    import os
+    import sys
+
+    print("in", os.getpid(), sys.executable)
+    return {"x": x, "ds": ds, "y": y, "python": sys.version_info[:2]}
+
+
+def fails():
+    raise ValueError("inside")
+
+
+def leaves():
+    import sys
+
+    sys.exit(7)
+
+
+def test_a_function_runs_in_another_interpreter(runner):
+    @task.external_python(python=sys.executable)
+    def other(x):
+        import sys
+
+        return [x, sys.argv[0].endswith("script.py")]
+
+    with DAG("d") as dag:
+        ExternalPythonOperator(task_id="p", python=sys.executable, python_callable=compute, op_args=["{{ ds }}"])
+        other(5)
+
+    outcome = runner.run(dag, "p")
+    assert outcome.state == "success", outcome.error
+    assert runner.value(outcome)["x"] == runner.value(outcome)["ds"] == "2024-03-10"
+    assert runner.run_and_return(dag, "other") == [5, True]
+
+
+def test_errors_and_exit_codes(runner):
+    with DAG("d") as dag:
+        ExternalPythonOperator(task_id="fails", python=sys.executable, python_callable=fails)
+        ExternalPythonOperator(task_id="skips", python=sys.executable, python_callable=leaves, skip_on_exit_code=7)
+        ExternalPythonOperator(task_id="gone", python="/no/python", python_callable=fails)
+
+    assert "exit code 1" in runner.run(dag, "fails").error
+    assert runner.run(dag, "skips").state == "skipped"
+    assert "must exists" in runner.run(dag, "gone").error
+
+
+def test_what_cannot_be_sent_is_refused():
+    with pytest.raises(ValueError, match="lambda"):
+        ExternalPythonOperator(task_id="t", python="x", python_callable=lambda: 1)
+    with pytest.raises(AirflowException, match="Unsupported serializer"):
+        ExternalPythonOperator(task_id="t", python="x", python_callable=fails, serializer="json")
+
+
+def test_an_environment_is_made_and_kept(runner, tmp_path):
+    with DAG("d") as dag:
+        for name in ("one", "two"):
+            PythonVirtualenvOperator(
+                task_id=name, python_callable=compute, op_args=[1], venv_cache_path=str(tmp_path), system_site_packages=False
+            )
+
+    assert runner.run_and_return(dag, "one")["x"] == 1
+    made = [path.name for path in tmp_path.iterdir()]
+    assert runner.run_and_return(dag, "two")["x"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == made and len(made) == 1
