@@ -162,7 +162,7 @@ def _floor(usercode: str, ballast: int) -> float:
 
 
 def _measure(scheduler: Scheduler, worker: int, workloads: list[wire.Workload], window: int, floor: float) -> str:
-    before = {pid: _spent(pid) for pid in _tree(worker)}
+    before = {pid: _spent(pid) for pid in _tree(worker) if Path(f"/proc/{pid}").exists()}
     seconds = scheduler.run(workloads, window)
     time.sleep(0.1)  # the last process has reported, and is not waited for yet
     number = len(workloads)

@@ -58,9 +58,16 @@ class Reception:
     def lose(self, template: WarmTemplate, status: int) -> None:
         """Answer for the pieces of a template that is gone, each as soon as its own process is."""
         self._hear_strangers()
+        how = f"{linux.describe_status(status)}; that happened to the template process it was forked from"
         for piece in list(template.pieces.values()):
-            if not piece.ended:
-                self._when_dead(piece, partial(self._on_lost_with_template, piece, status))
+            if piece.ended:
+                continue
+            self._hear_out(piece)
+            if piece.can_be_relaunched and piece.stream is not None:
+                # A Proceed that comes from now on is for its next process; this one can not begin any more.
+                piece.stream.close()
+                piece.stream = None
+            self._when_dead(piece, partial(self._on_lost_with_template, piece, how))
 
     # ------------------------------------------------------------------------------------------- first words
 
@@ -176,9 +183,8 @@ class Reception:
         if piece is not None:
             self._end_or_relaunch(piece, _unreported(status))
 
-    def _on_lost_with_template(self, piece: Piece, status: int) -> None:
+    def _on_lost_with_template(self, piece: Piece, how: str) -> None:
         self._hear_out(piece)
-        how = f"{linux.describe_status(status)}; that happened to the template process it was forked from"
         self._end_or_relaunch(piece, how)
 
     def _end_or_relaunch(self, piece: Piece, how: str) -> None:

@@ -52,7 +52,7 @@ class Site:
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start a worker."""
-        environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+        environment = {**os.environ, "PYTHONPATH": f"{_ROOT}:{_ROOT / 'src'}"}
         worker = subprocess.Popen([sys.executable, "-c", _MAIN, self._usercode], env=environment, cwd=_ROOT)
         self._workers.append(worker)
         return worker
