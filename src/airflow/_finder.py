@@ -74,7 +74,7 @@ def attribute_getter(module: str) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module of the table."""
     names = _MODULES.get(module, {})
 
-    def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes a module's
+    def __getattr__(name: str) -> Any:
         home = names.get(name)
         if home is None and "*" in names and not (name.startswith("__") and name != "__all__"):
             every = names["*"]

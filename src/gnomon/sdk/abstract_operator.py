@@ -176,7 +176,7 @@ class AbstractOperator(Templater, DAGNode):
         SetupTeardownContext.push_setup_teardown_task(self)
         return SetupTeardownContext
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         SetupTeardownContext.set_work_task_roots_and_leaves()
 
     # --------------------------------------------------------------------------------------------- templates

@@ -202,7 +202,9 @@ class Asset(os.PathLike[str], BaseAsset):
         return hash((self.name, self.uri, self.group))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, uri={self.uri!r}, group={self.group!r}, extra={self.extra!r})"
+        return (
+            f"{type(self).__name__}(name={self.name!r}, uri={self.uri!r}, group={self.group!r}, extra={self.extra!r})"
+        )
 
     @property
     def normalized_uri(self) -> str | None:
@@ -362,7 +364,9 @@ class Metadata:
         alias: the alias to emit the event through.
     """
 
-    def __init__(self, asset: Asset | str, extra: dict[str, Any] | None = None, alias: AssetAlias | str | None = None):
+    def __init__(
+        self, asset: Asset | str, extra: dict[str, Any] | None = None, alias: AssetAlias | str | None = None
+    ) -> None:
         if isinstance(asset, str):
             asset = Asset(uri=asset)
         self.asset = asset

@@ -77,7 +77,10 @@ class SyncCallback(Callback):
     """A function that an executor runs."""
 
     def __init__(
-        self, callback_callable: Callable[..., Any] | str, kwargs: dict[str, Any] | None = None, executor: str | None = None
+        self,
+        callback_callable: Callable[..., Any] | str,
+        kwargs: dict[str, Any] | None = None,
+        executor: str | None = None,
     ) -> None:
         super().__init__(callback_callable, kwargs)
         self.executor = executor

@@ -320,5 +320,5 @@ def _host_of(parts: SplitResult) -> str:
 
 
 def _without_password(uri: str) -> str:
-    head, at, tail = uri.rpartition("@")
+    _head, at, tail = uri.rpartition("@")
     return f"***@{tail}" if at else uri

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from gnomon.model.states import TriggerRule
 from gnomon.sdk.authoring import DagContext
@@ -129,7 +129,9 @@ class DAG:
         self._set_dates(start_date, end_date, _typed("default_args", default_args, Mapping))
         self.schedule = _default_schedule() if schedule is NOTSET else schedule
         self._timetable: Timetable | None = None
-        self.template_searchpath = (template_searchpath,) if isinstance(template_searchpath, str) else template_searchpath
+        self.template_searchpath = (
+            (template_searchpath,) if isinstance(template_searchpath, str) else template_searchpath
+        )
         self.template_undefined = template_undefined
         self.user_defined_macros = user_defined_macros
         self.user_defined_filters = user_defined_filters
@@ -194,9 +196,7 @@ class DAG:
         _typed("end_date", end_date, datetime)
         self._zone = first.tzinfo if first is not None else None
         self.start_date = timezone.convert_to_utc(first)
-        self.end_date = timezone.convert_to_utc(
-            end_date if end_date is not None else self.default_args.get("end_date")
-        )
+        self.end_date = timezone.convert_to_utc(end_date if end_date is not None else self.default_args.get("end_date"))
         for name in ("start_date", "end_date"):
             if name in self.default_args:
                 self.default_args[name] = timezone.convert_to_utc(self.default_args[name])
@@ -312,11 +312,11 @@ class DAG:
     def __lt__(self, other: DAG) -> bool:
         return self.dag_id < other.dag_id
 
-    def __enter__(self) -> DAG:
+    def __enter__(self) -> Self:
         DagContext.push(self)
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         DagContext.pop()
 
     @property
@@ -674,7 +674,9 @@ def _owner_links(links: dict[str, str] | None) -> dict[str, str]:
     for owner, link in (links or {}).items():
         parts = urlsplit(str(link))
         if not ((parts.scheme in ("http", "https") and parts.netloc) or parts.scheme == "mailto"):
-            raise ValueError(f"Wrong link format was used for the owner {owner!r}: {link!r}. Use a valid http(s) or mailto link")
+            raise ValueError(
+                f"Wrong link format was used for the owner {owner!r}: {link!r}. Use a valid http(s) or mailto link"
+            )
     return dict(links or {})
 
 

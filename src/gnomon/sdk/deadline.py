@@ -187,5 +187,3 @@ def deadline_reference(deadline_reference_type: Any = None) -> Any:
         return DeadlineReference.register_custom_reference(reference_class, deadline_reference_type)
 
     return decorate
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ def chain(*tasks: DependencyMixin | Sequence[DependencyMixin]) -> None:
         TypeError: an element is neither a task nor a list of tasks.
         ValueError: two neighbouring lists differ in length.
     """
-    for before, after in zip(tasks, tasks[1:], strict=False):
+    for before, after in itertools.pairwise(tasks):
         if isinstance(before, DependencyMixin):
             before.set_downstream(after)
         elif isinstance(after, DependencyMixin):

@@ -85,7 +85,11 @@ def send_email(
     port = conf.getint("smtp", "smtp_port", fallback=25)
     login = conf.get("smtp", "smtp_user", fallback=None)
     password = conf.get("smtp", "smtp_password", fallback=None)
-    sender = from_email or conf.get("email", "from_email", fallback=None) or conf.get("smtp", "smtp_mail_from", fallback=None)
+    sender = (
+        from_email
+        or conf.get("email", "from_email", fallback=None)
+        or conf.get("smtp", "smtp_mail_from", fallback=None)
+    )
     if conn_id:
         from gnomon.sdk.connection import Connection
 

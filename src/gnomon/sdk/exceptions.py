@@ -1,18 +1,18 @@
 """Every error that DAG authors and providers can raise or catch, under the names they know.
 
-    AirflowException
-    ├── AirflowFailException            end the task, no retry
-    ├── AirflowSkipException            end the task as skipped
-    ├── AirflowSensorTimeout            a sensor waited too long, no retry
-    ├── AirflowRescheduleException      give the slot back until a date
-    ├── AirflowNotFoundException …      something asked for by name does not exist
-    ├── AirflowConfigException          a setting is wrong
-    └── …                               authoring errors: cycles, duplicate ids, invalid params
-    BaseException
-    ├── TaskDeferred                    wait for a trigger
-    ├── TaskAwaitingInput               wait for a person
-    ├── AirflowTaskTimeout              `execution_timeout` is over
-    └── AirflowTaskTerminated           the process was told to end
+AirflowException
+├── AirflowFailException            end the task, no retry
+├── AirflowSkipException            end the task as skipped
+├── AirflowSensorTimeout            a sensor waited too long, no retry
+├── AirflowRescheduleException      give the slot back until a date
+├── AirflowNotFoundException …      something asked for by name does not exist
+├── AirflowConfigException          a setting is wrong
+└── …                               authoring errors: cycles, duplicate ids, invalid params
+BaseException
+├── TaskDeferred                    wait for a trigger
+├── TaskAwaitingInput               wait for a person
+├── AirflowTaskTimeout              `execution_timeout` is over
+└── AirflowTaskTerminated           the process was told to end
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class TaskDeferred(BaseException):
         trigger: BaseTrigger,
         method_name: str,
         kwargs: dict[str, Any] | None = None,
-        timeout: timedelta | int | float | None = None,
+        timeout: timedelta | float | None = None,
     ) -> None:
         super().__init__()
         self.trigger = trigger
@@ -139,7 +139,7 @@ class TaskAwaitingInput(BaseException):
         *,
         method_name: str,
         kwargs: dict[str, Any] | None = None,
-        timeout: timedelta | int | float | None = None,
+        timeout: timedelta | float | None = None,
         **details: Any,
     ) -> None:
         super().__init__()
@@ -483,5 +483,3 @@ class AirflowProviderDeprecationWarning(DeprecationWarning):
 
 class DeprecatedImportWarning(FutureWarning):
     """Imported from a path that has moved."""
-
-

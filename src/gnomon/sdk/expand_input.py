@@ -57,8 +57,7 @@ class DictOfListsExpandInput(ResolveMixin):
         """Return the arguments of this instance, and the ids of those that are values rather than templates."""
         index = _map_index(context)
         values = {
-            name: item.resolve(context) if isinstance(item, ResolveMixin) else item
-            for name, item in self.value.items()
+            name: item.resolve(context) if isinstance(item, ResolveMixin) else item for name, item in self.value.items()
         }
         chosen: dict[str, Any] = {}
         for name in reversed(values):
@@ -104,7 +103,9 @@ class ListOfDictsExpandInput(ResolveMixin):
                     f"expand_kwargs() input dict keys must all be str, but {key!r} is of type {_type_name(key)}"
                 )
         literal = not isinstance(self.value, ResolveMixin)
-        values = {key: item.resolve(context) if isinstance(item, ResolveMixin) else item for key, item in element.items()}
+        values = {
+            key: item.resolve(context) if isinstance(item, ResolveMixin) else item for key, item in element.items()
+        }
         return values, set() if literal else {id(item) for item in values.values()}
 
 

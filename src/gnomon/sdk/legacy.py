@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from gnomon.sdk.exceptions import AirflowException, RemovedInAirflow3Warning
 from gnomon.sdk.runtime.values import import_string, qualname
@@ -186,7 +186,9 @@ def to_boolean(astring: str | None) -> bool:
     return astring is not None and astring.strip().lower() in ("true", "t", "y", "1", "yes", "on")
 
 
-def get_random_string(length: int = 8, choices: str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") -> str:
+def get_random_string(
+    length: int = 8, choices: str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+) -> str:
     """Return random letters and digits."""
     import random
 
@@ -215,7 +217,9 @@ def getuser() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        raise AirflowException(f"The user that Airflow is running as has no username; its user id is {os.getuid()}") from None
+        raise AirflowException(
+            f"The user that Airflow is running as has no username; its user id is {os.getuid()}"
+        ) from None
 
 
 def add_deprecated_classes(
@@ -265,14 +269,14 @@ class timeout:  # noqa: N801 - the public name
 
         raise AirflowTaskTimeout(self.error_message)
 
-    def __enter__(self) -> timeout:
+    def __enter__(self) -> Self:
         import signal
 
         self._before = signal.signal(signal.SIGALRM, self._handle)
         signal.setitimer(signal.ITIMER_REAL, self.seconds)
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         import signal
 
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -58,12 +58,11 @@ def validate_mapping_kwargs(op: type[BaseOperator], func: str, value: Mapping[st
         if names is None:
             continue
         for name in unknown & names:
-            if func == "expand":
-                if not is_mappable(value[name]):
-                    raise ValueError(
-                        f"{op.__name__}.expand() got an unexpected type {type(value[name]).__name__!r} for keyword"
-                        f" argument {name!r}"
-                    )
+            if func == "expand" and not is_mappable(value[name]):
+                raise ValueError(
+                    f"{op.__name__}.expand() got an unexpected type {type(value[name]).__name__!r} for keyword"
+                    f" argument {name!r}"
+                )
         unknown -= names
         if not unknown:
             return
@@ -161,7 +160,9 @@ class OperatorPartial:
             raise TypeError("no arguments to expand against")
         fixed = sorted(_OF_THE_TASK & mapped_kwargs.keys())
         if fixed:
-            raise TypeError(f"unmappable or already specified argument{'s' if len(fixed) > 1 else ''}: {', '.join(fixed)}")
+            raise TypeError(
+                f"unmappable or already specified argument{'s' if len(fixed) > 1 else ''}: {', '.join(fixed)}"
+            )
         validate_mapping_kwargs(self.operator_class, "expand", mapped_kwargs)
         prevent_duplicates(self.kwargs, mapped_kwargs, fail_reason="unmappable or already specified")
         return self._expand(DictOfListsExpandInput(mapped_kwargs), strict=False)
@@ -205,7 +206,17 @@ def check_expand_kwargs(kwargs: Any) -> None:
 
 
 _OWN = frozenset(
-    {"operator_class", "expand_input", "partial_kwargs", "task_id", "start_date", "end_date", "task_group", "dag", "params"}
+    {
+        "operator_class",
+        "expand_input",
+        "partial_kwargs",
+        "task_id",
+        "start_date",
+        "end_date",
+        "task_group",
+        "dag",
+        "params",
+    }
 )
 
 

@@ -147,15 +147,11 @@ class DAGNode(DependencyMixin):
 
     # ---------------------------------------------------------------------------------------------- wiring
 
-    def set_upstream(
-        self, task_or_task_list: Any, edge_modifier: EdgeModifier | None = None
-    ) -> None:
+    def set_upstream(self, task_or_task_list: Any, edge_modifier: EdgeModifier | None = None) -> None:
         """Make the given tasks, groups or XComArgs run before this."""
         self._set_relatives(task_or_task_list, True, edge_modifier)
 
-    def set_downstream(
-        self, task_or_task_list: Any, edge_modifier: EdgeModifier | None = None
-    ) -> None:
+    def set_downstream(self, task_or_task_list: Any, edge_modifier: EdgeModifier | None = None) -> None:
         """Make the given tasks, groups or XComArgs run after this."""
         self._set_relatives(task_or_task_list, False, edge_modifier)
 

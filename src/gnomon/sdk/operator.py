@@ -40,7 +40,9 @@ def _arguments_of(init: Callable[..., Any]) -> tuple[frozenset[str], frozenset[s
         return frozenset(), frozenset()
     names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
     positional = code.co_varnames[1 : code.co_argcount]
-    optional = set(positional[len(positional) - len(function.__defaults__ or ()) :]) | set(function.__kwdefaults__ or ())
+    optional = set(positional[len(positional) - len(function.__defaults__ or ()) :]) | set(
+        function.__kwdefaults__ or ()
+    )
     return frozenset(names), frozenset(name for name in names if name not in optional)
 
 
@@ -519,7 +521,7 @@ class BaseOperator(OperatorDefaults, AbstractOperator, metaclass=OperatorMeta):
         trigger: Any,
         method_name: str,
         kwargs: dict[str, Any] | None = None,
-        timeout: timedelta | int | float | None = None,
+        timeout: timedelta | float | None = None,
     ) -> None:
         """Give the slot back until `trigger` fires, then call `method_name` with its event.
 
@@ -540,7 +542,9 @@ class BaseOperator(OperatorDefaults, AbstractOperator, metaclass=OperatorMeta):
             reason = kwargs.get("error", "Unknown")
             if (trace := kwargs.get("traceback")) is not None:
                 self.log.error("Trigger failed:\n%s", "\n".join(trace) if isinstance(trace, list) else trace)
-            kind = TaskDeferralTimeout if reason in ("Trigger timeout", "Trigger/execution timeout") else TaskDeferralError
+            kind = (
+                TaskDeferralTimeout if reason in ("Trigger timeout", "Trigger/execution timeout") else TaskDeferralError
+            )
             raise kind(reason)
         method = getattr(self, next_method, None)
         if method is None:

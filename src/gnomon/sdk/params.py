@@ -218,7 +218,9 @@ def _raw(params: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return dict(params.items()) if isinstance(params, ParamsDict) else params or {}
 
 
-def process_params(dag: Any, task: Any, dagrun_conf: Mapping[str, Any] | None, *, suppress_exception: bool) -> dict[str, Any]:
+def process_params(
+    dag: Any, task: Any, dagrun_conf: Mapping[str, Any] | None, *, suppress_exception: bool
+) -> dict[str, Any]:
     """Return the params a task sees: the DAG's, overridden by its own, overridden by the run's conf.
 
     Args:
@@ -237,7 +239,7 @@ def process_params(dag: Any, task: Any, dagrun_conf: Mapping[str, Any] | None, *
     if task is not None:
         params.update(copy.copy(task.params))
     if dagrun_conf and setting("core", "dag_run_conf_overrides_params", True):
-        params.update({name: value for name, value in dagrun_conf.items()})
+        params.update(dict(dagrun_conf.items()))
     return params.validate()
 
 

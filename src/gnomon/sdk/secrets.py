@@ -159,7 +159,9 @@ def _connection_of(conn_id: str, value: Any) -> Connection:
     if isinstance(value, str):
         return EnvironmentVariablesBackend().deserialize_connection(conn_id, value)
     if not isinstance(value, dict):
-        raise AirflowException(f"the connection {conn_id!r} has to be a string or a mapping, not {type(value).__name__}")
+        raise AirflowException(
+            f"the connection {conn_id!r} has to be a string or a mapping, not {type(value).__name__}"
+        )
     known = {"conn_type", "description", "host", "login", "password", "schema", "port", "extra", "extra_dejson",
              "conn_id", "uri"}  # fmt: skip
     unknown = sorted(value.keys() - known)
@@ -202,7 +204,9 @@ def _read_env(text: str) -> tuple[dict[str, Any], list[FileSyntaxError]]:
             continue
         key, separator, value = line.partition("=")
         if not separator:
-            errors.append(FileSyntaxError(number, "Invalid line format. The line should contain at least one equal sign"))
+            errors.append(
+                FileSyntaxError(number, "Invalid line format. The line should contain at least one equal sign")
+            )
         elif not value.strip():
             errors.append(FileSyntaxError(number, "Invalid line format. Key is there, but no value"))
         else:

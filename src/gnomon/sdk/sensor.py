@@ -138,7 +138,7 @@ class BaseSensorOperator(BaseOperator):
         from gnomon.sdk.timezone import utcnow
 
         first = context["ti"].get_first_reschedule_date(context) or utcnow()
-        return first, lambda: (utcnow() - first).total_seconds()
+        return first, (utcnow() - first).total_seconds
 
     def _poke_once(self, context: Any) -> bool | PokeReturnValue:
         try:

@@ -90,7 +90,7 @@ class ContextWrapper(list[Any]):
         SetupTeardownContext.push_setup_teardown_task([_operator(task) for task in self])
         return SetupTeardownContext
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         SetupTeardownContext.set_work_task_roots_and_leaves()
 
 

@@ -35,7 +35,7 @@ class SkipMixin:
             ti.xcom_push(key=XCOM_SKIPMIXIN_KEY, value={XCOM_SKIPMIXIN_SKIPPED: ids})
         self._end_with(ids, ti)
 
-    def skip_all_except(self, ti: Any, branch_task_ids: None | str | Iterable[str]) -> None:
+    def skip_all_except(self, ti: Any, branch_task_ids: str | Iterable[str] | None) -> None:
         """Skip what is directly downstream, except the given tasks and whatever is downstream of those.
 
         Raises:
@@ -72,7 +72,7 @@ class SkipMixin:
         raise DownstreamTasksSkipped(tasks=list(task_ids) if index < 0 else [(one, index) for one in task_ids])
 
 
-def _chosen_ids(given: None | str | Iterable[str]) -> set[str]:
+def _chosen_ids(given: str | Iterable[str] | None) -> set[str]:
     if given is None:
         return set()
     if isinstance(given, str):

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from gnomon.model.states import TriggerRule
 from gnomon.sdk.abstract_operator import AbstractOperator
@@ -26,7 +26,6 @@ from gnomon.sdk.expand_input import (
     is_mappable,
 )
 from gnomon.sdk.node import DAGNode, DependencyMixin, validate_group_key
-from gnomon.sdk.xcomarg import XComArg
 
 if TYPE_CHECKING:
     from gnomon.sdk.dag import DAG
@@ -343,9 +342,7 @@ class TaskGroup(DAGNode):
                 )
             (self.upstream_task_ids if upstream else self.downstream_task_ids).add(task.node_id or "")
             if edge_modifier is not None:
-                edge = (
-                    (task.node_id, self.upstream_join_id) if upstream else (self.downstream_join_id, task.node_id)
-                )
+                edge = (task.node_id, self.upstream_join_id) if upstream else (self.downstream_join_id, task.node_id)
                 edge_modifier.add_edge_info(self.dag, edge[0] or "", edge[1] or "")
 
     def _set_relatives(self, others: Any, upstream: bool, edge_modifier: EdgeModifier | None = None) -> None:
@@ -370,11 +367,11 @@ class TaskGroup(DAGNode):
             group = group.parent_group
         return []
 
-    def __enter__(self) -> TaskGroup:
+    def __enter__(self) -> Self:
         TaskGroupContext.push(self)
         return self
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         TaskGroupContext.pop()
 
     def iter_mapped_task_groups(self) -> Iterator[Any]:
@@ -412,7 +409,7 @@ class MappedTaskGroup(TaskGroup):
                 )
             yield task
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         for operator, _ in self._expand_input.iter_references():
             self.set_upstream(operator)
         super().__exit__(*exc)
@@ -501,7 +498,9 @@ class _TaskGroupFactory:
         self._partial_pending = False
         return self._create(TaskGroup, args, {**self.partial_kwargs, **kwargs})
 
-    def _create(self, kind: Callable[..., TaskGroup], args: Sequence[Any], kwargs: Mapping[str, Any], **more: Any) -> Any:
+    def _create(
+        self, kind: Callable[..., TaskGroup], args: Sequence[Any], kwargs: Mapping[str, Any], **more: Any
+    ) -> Any:
         with kind(**more, **self.kwargs) as group:
             group.tooltip = group.tooltip or self.function.__doc__ or ""
             group.doc_md = group.doc_md or self.function.__doc__

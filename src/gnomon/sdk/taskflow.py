@@ -34,9 +34,7 @@ class KeywordParameters:
         self._kwargs = kwargs
 
     @classmethod
-    def determine(
-        cls, func: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]
-    ) -> KeywordParameters:
+    def determine(cls, func: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]) -> KeywordParameters:
         """Choose from `kwargs` what `func` takes besides the positional `args`.
 
         Raises:
@@ -403,7 +401,9 @@ class _TaskDecorator(Generic[FParams, FReturn]):
         unknown = [name for name in kwargs if name not in parameters]
         if unknown:
             plural = "keyword arguments" if len(unknown) > 1 else "an unexpected keyword argument"
-            raise TypeError(f"{func}() got {'unexpected ' if len(unknown) > 1 else ''}{plural} {', '.join(map(repr, unknown))}")
+            raise TypeError(
+                f"{func}() got {'unexpected ' if len(unknown) > 1 else ''}{plural} {', '.join(map(repr, unknown))}"
+            )
 
     def _expand(self, expand_input: Any, *, strict: bool) -> XComArg:
         from gnomon.sdk.mapping import DecoratedMappedOperator, base_arguments
@@ -601,5 +601,3 @@ def result(func: Any) -> Any:
 
 setup = setup_task
 teardown = teardown_task
-
-

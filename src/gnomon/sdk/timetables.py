@@ -163,7 +163,9 @@ class _ByTime(Timetable):
             catchup=restriction.catchup,
             now=utcnow(),
         )
-        return None if found is None else DagRunInfo(coerce_datetime(found.run_after), _as_pendulum(found.data_interval))
+        return (
+            None if found is None else DagRunInfo(coerce_datetime(found.run_after), _as_pendulum(found.data_interval))
+        )
 
 
 def _as_pendulum(interval: Any) -> DataInterval:
@@ -407,7 +409,7 @@ class _Delta(_ByTime):
 
     def validate(self) -> None:
         """Check that the delta goes forward."""
-        start = dt.datetime(2000, 1, 1, tzinfo=dt.timezone.utc)
+        start = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
         if start + self._delta <= start:
             raise AirflowTimetableInvalid(f"schedule interval must be positive, not {self._delta!r}")
 
@@ -520,7 +522,9 @@ class PartitionedAssetTimetable(AssetTriggeredTimetable):
 
     partitioned = True
 
-    def __init__(self, *, assets: Any, partition_mapper_config: Any = None, default_partition_mapper: Any = None) -> None:
+    def __init__(
+        self, *, assets: Any, partition_mapper_config: Any = None, default_partition_mapper: Any = None
+    ) -> None:
         super().__init__(assets)
         self.partition_mapper_config = partition_mapper_config or {}
         self.default_partition_mapper = default_partition_mapper
@@ -606,9 +610,7 @@ def interpret(schedule: Any, timezone: Any) -> Timetable:
         return DeltaDataIntervalTimetable(schedule) if intervals else DeltaTriggerTimetable(schedule)
     if isinstance(schedule, Collection):
         if not all(isinstance(one, BaseAsset) for one in schedule):
-            raise ValueError(
-                "All elements in 'schedule' should be either assets, asset references, or asset aliases"
-            )
+            raise ValueError("All elements in 'schedule' should be either assets, asset references, or asset aliases")
         return AssetTriggeredTimetable(AssetAll(*schedule))
     raise ValueError(f"{schedule!r} is not a valid schedule.")
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pendulum.tz.timezone import FixedTimezone, Timezone
 
 #: UTC, until somebody asks for pendulum's own through `timezone.utc`.
-_UTC = dt.timezone.utc
+_UTC = dt.UTC
 
 
 def __getattr__(name: str) -> Any:
@@ -115,8 +115,7 @@ def make_aware(value: dt.datetime | None, timezone: Any = None) -> Any:
 
     zone = timezone if timezone is not None else default_timezone()
     fold = getattr(value, "fold", 1)
-    aware = pendulum.instance(value.replace(fold=fold), tz=zone)
-    return aware
+    return pendulum.instance(value.replace(fold=fold), tz=zone)
 
 
 def make_naive(value: dt.datetime, timezone: Any = None) -> dt.datetime:
@@ -166,7 +165,7 @@ def from_timestamp(timestamp: float, tz: Any = None) -> DateTime:
     return pendulum.from_timestamp(timestamp, tz=zone or pendulum.UTC)
 
 
-def td_format(td_object: dt.timedelta | float | int | None) -> str | None:
+def td_format(td_object: dt.timedelta | float | None) -> str | None:
     """Return a duration in words: "1d:2h:3m"."""
     if not td_object:
         return None

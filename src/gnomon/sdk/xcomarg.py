@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from gnomon.sdk.exceptions import AirflowException, XComNotFound
 from gnomon.sdk.node import DependencyMixin
@@ -32,7 +32,7 @@ class XComArg(ResolveMixin, DependencyMixin):
         key: the XCom; the return value unless given.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> XComArg:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         return super().__new__(PlainXComArg if cls is XComArg else cls)
 
     def __init__(self, operator: Any, key: str = XCOM_RETURN_KEY) -> None:
@@ -107,7 +107,7 @@ class XComArg(ResolveMixin, DependencyMixin):
         SetupTeardownContext.push_setup_teardown_task(operator)
         return SetupTeardownContext
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(self, *exc: object) -> None:
         SetupTeardownContext.set_work_task_roots_and_leaves()
 
 

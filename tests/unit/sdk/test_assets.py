@@ -15,7 +15,8 @@ def test_a_name_a_uri_or_both():
     assert (Asset(uri="s3://b/k").name, Asset(uri="s3://b/k").uri) == ("s3://b/k", "s3://b/k")
     both = Asset("a", "s3://b/k", group="g", extra={"x": 1})
     assert (both.name, both.uri, both.group, both.extra) == ("a", "s3://b/k", "g", {"x": 1})
-    assert os.fspath(both) == "s3://b/k" and both == Asset("a", "s3://b/k", group="g", extra={"x": 1})
+    assert os.fspath(both) == "s3://b/k"
+    assert both == Asset("a", "s3://b/k", group="g", extra={"x": 1})
 
 
 @pytest.mark.parametrize(
@@ -42,8 +43,10 @@ def test_uris_are_compared_in_one_form():
 def test_conditions():
     a, b, c = Asset("a"), Asset("b"), Asset("c")
 
-    assert (a & b & c).objects == [a, b, c] and isinstance(a & b, AssetAll)
-    assert (a | b | c).objects == [a, b, c] and isinstance(a | b, AssetAny)
+    assert (a & b & c).objects == [a, b, c]
+    assert isinstance(a & b, AssetAll)
+    assert (a | b | c).objects == [a, b, c]
+    assert isinstance(a | b, AssetAny)
     assert [key.name for key, _ in ((a & b) | (b & c)).iter_assets()] == ["a", "b", "c"]
     assert [name for name, _ in (a | AssetAlias("x")).iter_asset_aliases()] == ["x"]
     with pytest.raises(TypeError):
@@ -56,7 +59,8 @@ def test_inlets_and_outlets_as_data(as_data):
 
     made = as_data(dag).tasks[0]
 
-    assert made.inlets[0]["asset"]["name"] == "a" and made.outlets[0]["asset"]["name"] == "b"
+    assert made.inlets[0]["asset"]["name"] == "a"
+    assert made.outlets[0]["asset"]["name"] == "b"
     assert not made.inline  # mistake 32: only without inlets and outlets
 
 
@@ -69,7 +73,8 @@ def test_references_are_by_name_or_uri():
 def test_dataset_of_airflow_2():
     made = Dataset("s3://b/k", {"x": 1})
 
-    assert (made.uri, made.extra) == ("s3://b/k", {"x": 1}) and isinstance(made, Asset)
+    assert (made.uri, made.extra) == ("s3://b/k", {"x": 1})
+    assert isinstance(made, Asset)
     assert Dataset(uri="s3://b/k").uri == "s3://b/k"
 
 
@@ -93,8 +98,10 @@ def test_an_asset_function_is_a_dag_of_one_task(as_data, monkeypatch):
         pass
 
     dags = {dag.dag_id: dag for dag, _ in DagContext.autoregistered_dags}
-    assert isinstance(made, Asset) and made.uri == "s3://b/made"
+    assert isinstance(made, Asset)
+    assert made.uri == "s3://b/made"
     task = as_data(dags["made"]).tasks[0]
-    assert task.outlets[0]["asset"]["uri"] == "s3://b/made" and task.inlets == [{"ref": {"name": "source"}}]
+    assert task.outlets[0]["asset"]["uri"] == "s3://b/made"
+    assert task.inlets == [{"ref": {"name": "source"}}]
     assert len(as_data(dags["several"]).tasks[0].outlets) == 2
     assert as_data(dags["several"]).timetable.assets["asset"]["name"] == "made"

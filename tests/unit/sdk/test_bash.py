@@ -58,7 +58,8 @@ def test_the_environment_is_ours_or_given(runner, monkeypatch):
 def test_a_temporary_folder_or_cwd(runner, tmp_path):
     assert runner.value(bash(runner, "pwd", cwd=str(tmp_path))) == str(tmp_path)
     folder = runner.value(bash(runner, "pwd"))
-    assert "airflowtmp" in folder and not Path(folder).exists()
+    assert "airflowtmp" in folder
+    assert not Path(folder).exists()
     assert "Can not find the cwd" in bash(runner, "pwd", cwd="/does/not/exist").error
 
 
@@ -76,9 +77,7 @@ def test_on_kill_ends_all_that_the_command_started(tmp_path):
     operator = BashOperator(task_id="b", bash_command="x")
     pid_file = tmp_path / "pid"
     command = f"sleep 600 & echo $! > {pid_file}; wait"
-    thread = threading.Thread(
-        target=operator.subprocess_hook.run_command, args=(["bash", "-c", command],), daemon=True
-    )
+    thread = threading.Thread(target=operator.subprocess_hook.run_command, args=(["bash", "-c", command],), daemon=True)
     thread.start()
     deadline = time.monotonic() + 10
     while not (pid_file.exists() and pid_file.read_text().strip()):

@@ -49,14 +49,16 @@ def test_what_was_followed_is_kept_for_a_clear(runner):  # mistake 31
     pushed = {entry.key: entry for entry in outcome.xcoms} or {
         key: entry for (*_, key), entry in runner.channel.xcoms.items()
     }
-    assert b"followed" in pushed["skipmixin_key"].value and b'"b"' in pushed["skipmixin_key"].value
+    assert b"followed" in pushed["skipmixin_key"].value
+    assert b'"b"' in pushed["skipmixin_key"].value
 
 
 @pytest.mark.parametrize("choice", ["nope", ["a", "nope"], 5, [5]])
 def test_choosing_what_does_not_exist_fails(runner, choice):
     outcome = runner.run(diamond(lambda: choice), "branch")
 
-    assert outcome.state == "failed" and "branch_task_ids" in outcome.error
+    assert outcome.state == "failed"
+    assert "branch_task_ids" in outcome.error
 
 
 def test_choosing_a_group_goes_on_with_its_roots(runner):

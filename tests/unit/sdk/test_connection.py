@@ -81,7 +81,14 @@ text = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size
 )
 def test_a_uri_and_json_bring_everything_back(login, password, host, schema, port, extra):
     conn = Connection(
-        conn_id="c", conn_type="my_type", login=login, password=password, host=host, schema=schema, port=port, extra=extra
+        conn_id="c",
+        conn_type="my_type",
+        login=login,
+        password=password,
+        host=host,
+        schema=schema,
+        port=port,
+        extra=extra,
     )
 
     again = Connection.from_uri(conn.get_uri(), conn_id="c")
@@ -175,7 +182,9 @@ def test_an_unknown_connection_is_named(channel):
 def test_a_backend_of_the_settings(monkeypatch, tmp_path):
     (tmp_path / "c.json").write_text('{"c": "file://h", "d": {"conn_type": "file", "extra_dejson": {"a": 1}}}')
     monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "gnomon.sdk.secrets.LocalFilesystemBackend")
-    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps({"connections_file_path": str(tmp_path / "c.json")}))
+    monkeypatch.setenv(
+        "AIRFLOW__SECRETS__BACKEND_KWARGS", json.dumps({"connections_file_path": str(tmp_path / "c.json")})
+    )
 
     assert Connection.get("c").conn_type == "file"
     assert Connection.get("d").extra_dejson == {"a": 1}

@@ -200,7 +200,8 @@ def test_a_task_without_a_dag_joins_the_one_it_is_wired_to():
 
     inside >> outside
 
-    assert outside.dag is made and made.task_ids == ["inside", "outside"]
+    assert outside.dag is made
+    assert made.task_ids == ["inside", "outside"]
 
 
 def test_fail_fast_takes_only_all_success():
@@ -232,7 +233,8 @@ def test_partial_subset_keeps_tasks_groups_and_edges():
     assert some.task_ids == ["b", "c"]
     assert some.task_dict["b"].upstream_task_ids == set()
     assert some.task_dict["b"].downstream_task_ids == {"c"}
-    assert some.partial and not made.partial
+    assert some.partial
+    assert not made.partial
     assert made.task_dict["b"].upstream_task_ids == {"a"}
     assert made.partial_subset(["c"]).task_ids == ["a", "b", "c"]
 

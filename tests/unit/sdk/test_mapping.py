@@ -142,14 +142,17 @@ def test_a_mapped_task_has_the_arguments_that_its_instances_share(as_data):
         mapped = BashOperator.partial(task_id="b", pool="p", trigger_rule="all_done").expand(bash_command=["a"])
         mapped.queue = "later"
 
-    assert isinstance(mapped, MappedOperator) and mapped.is_mapped
+    assert isinstance(mapped, MappedOperator)
+    assert mapped.is_mapped
     assert (mapped.retries, mapped.owner, mapped.pool, mapped.queue) == (2, "me", "p", "later")
-    assert mapped.on_failure_callback == [] and not mapped.has_on_failure_callback
+    assert mapped.on_failure_callback == []
+    assert not mapped.has_on_failure_callback
     data = as_data(dag).tasks[0]
     assert (data.retries, data.pool, data.queue, data.trigger_rule) == (2, "p", "later", "all_done")
-    assert data.task_type == "BashOperator" and data.template_fields == ["bash_command", "env", "cwd"]
+    assert data.task_type == "BashOperator"
+    assert data.template_fields == ["bash_command", "env", "cwd"]
     with pytest.raises(AttributeError, match="nonsense"):
-        mapped.nonsense  # noqa: B018
+        mapped.nonsense
 
 
 def test_the_instance_has_the_wiring_of_the_whole(runner):
@@ -272,7 +275,8 @@ def test_a_missing_key_is_said(runner):
     outcome = runner.run(dag, "p")
 
     assert outcome.state == "failed"
-    assert XComNotFound.__name__ in outcome.error and "'gone'" in outcome.error
+    assert XComNotFound.__name__ in outcome.error
+    assert "'gone'" in outcome.error
 
 
 def test_params_of_a_mapped_task(runner):

@@ -125,7 +125,8 @@ def test_lists_are_not_shared_between_tasks():
     one.executor_config["a"] = 1
 
     assert (two.on_failure_callback, two.outlets, two.executor_config) == ([], [], {})
-    assert one.has_on_failure_callback and not two.has_on_failure_callback
+    assert one.has_on_failure_callback
+    assert not two.has_on_failure_callback
 
 
 def test_values_are_normalised():
@@ -262,9 +263,7 @@ def test_ten_thousand_tasks_stay_small():
 
 def test_hooks_run_before_and_after():
     seen = []
-    task = EmptyOperator(
-        task_id="t", pre_execute=lambda context: seen.append(context), post_execute=lambda *args: seen.append(args)
-    )
+    task = EmptyOperator(task_id="t", pre_execute=seen.append, post_execute=lambda *args: seen.append(args))
 
     task.pre_execute("c")
     task.post_execute("c", 1)

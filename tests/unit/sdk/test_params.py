@@ -42,7 +42,9 @@ def test_a_dict_of_params():
 
     assert params.dump() == {"a": 1, "b": 3} == params
     assert params.get_param("b").schema == {"type": "integer"}
-    assert "a" in params and len(params) == 2 and list(params) == ["a", "b"]
+    assert "a" in params
+    assert len(params) == 2
+    assert list(params) == ["a", "b"]
     assert copy.copy(params) == copy.deepcopy(params) == params
     assert [name for name, _ in params.items()] == ["a", "b"]
     del params["a"]
@@ -78,7 +80,8 @@ def test_dag_then_task_then_conf(monkeypatch):  # mistake 36
 def test_params_in_default_args_are_the_dags():
     dag = DAG("d", default_args={"params": {"a": 1}})
 
-    assert dag.params.dump() == {"a": 1} and "params" not in dag.default_args
+    assert dag.params.dump() == {"a": 1}
+    assert "params" not in dag.default_args
 
 
 def test_params_as_data(as_data):

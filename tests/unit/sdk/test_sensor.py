@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gnomon.sdk import BaseSensorOperator, DAG, PokeReturnValue, task
+from gnomon.sdk import DAG, BaseSensorOperator, PokeReturnValue, task
 from gnomon.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
@@ -255,7 +255,8 @@ def test_start_from_trigger_is_data(as_data):
 
     start = as_data(dag).tasks[0].start_trigger
 
-    assert start["trigger_cls"].endswith("DateTimeTrigger") and start["next_method"] == "execute_complete"
+    assert start["trigger_cls"].endswith("DateTimeTrigger")
+    assert start["next_method"] == "execute_complete"
 
 
 def test_wait_sensor_defers_to_the_end():

@@ -52,7 +52,12 @@ def test_everything_that_planning_needs(as_data):
     data = as_data(dag)
 
     task = data.tasks[1]
-    assert (data.max_active_runs, data.dagrun_timeout, data.catchup, data.max_active_tasks_scope) == (2, 3600, False, "run")
+    assert (data.max_active_runs, data.dagrun_timeout, data.catchup, data.max_active_tasks_scope) == (
+        2,
+        3600,
+        False,
+        "run",
+    )
     assert (task.upstream, task.trigger_rule, task.retries, task.retry_delay) == (["first"], "all_done", 2, 5.0)
     assert (task.retry_exponential_backoff, task.max_retry_delay, task.depends_on_past) == (2.0, 60.0, True)
     assert (task.pool, task.pool_slots, task.priority_weight, task.weight_rule) == ("p", 2, 5, "upstream")
@@ -158,7 +163,8 @@ def test_deadlines_as_data(as_data):
     data = as_data(DAG("d", deadline=deadline)).deadline[0]
 
     assert data["reference"] == {"reference_type": "AverageRuntimeDeadline", "max_runs": 5, "min_runs": 5}
-    assert data["interval"] == 3600 and data["callback"]["kwargs"] == {"a": 1}
+    assert data["interval"] == 3600
+    assert data["callback"]["kwargs"] == {"a": 1}
     assert data["callback"]["path"].endswith("alert")
 
 
@@ -169,6 +175,8 @@ def test_every_field_of_a_task_is_set_somewhere():
     import gnomon.sdk.serialization.dag as writer
 
     source = Path(writer.__file__).read_text()
-    missing = [name for name in SerializedTask.__struct_fields__ if f"{name}=" not in source and f"made.{name}" not in source]
+    missing = [
+        name for name in SerializedTask.__struct_fields__ if f"{name}=" not in source and f"made.{name}" not in source
+    ]
 
     assert missing == []

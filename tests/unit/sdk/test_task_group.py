@@ -21,13 +21,12 @@ def edges(dag):
 
 
 def test_ids_are_prefixed_unless_told_not_to():
-    with DAG("d") as dag:
-        with TaskGroup("a"):
-            EmptyOperator(task_id="t")
-            with TaskGroup("b", prefix_group_id=False):
-                EmptyOperator(task_id="u")
-                with TaskGroup("c"):
-                    EmptyOperator(task_id="v")
+    with DAG("d") as dag, TaskGroup("a"):
+        EmptyOperator(task_id="t")
+        with TaskGroup("b", prefix_group_id=False):
+            EmptyOperator(task_id="u")
+            with TaskGroup("c"):
+                EmptyOperator(task_id="v")
 
     assert dag.task_ids == ["a.t", "u", "c.v"]
     assert list(dag.task_group_dict) == ["a", "a.b", "c"]
@@ -38,7 +37,7 @@ def test_wiring_a_group_wires_its_roots_and_leaves(as_data):
     with DAG("d") as dag:
         start, end = empties(["start", "end"])
         with TaskGroup("g", tooltip="tip", ui_color="red") as group:
-            a, b, c = empties("abc")
+            a, b, _c = empties("abc")
             a >> b
         start >> group >> end
 
@@ -170,10 +169,9 @@ def test_a_group_function_returns_what_is_wired():
 
 
 def test_default_args_of_a_group_reach_its_groups():
-    with DAG("d", default_args={"retries": 1}):
-        with TaskGroup("a", default_args={"retries": 2, "owner": "a"}):
-            with TaskGroup("b", default_args={"owner": "b"}):
-                task = EmptyOperator(task_id="t")
+    with DAG("d", default_args={"retries": 1}), TaskGroup("a", default_args={"retries": 2, "owner": "a"}):
+        with TaskGroup("b", default_args={"owner": "b"}):
+            task = EmptyOperator(task_id="t")
 
     assert (task.retries, task.owner) == (2, "b")
 
@@ -248,7 +246,8 @@ def test_a_block_wires_setup_work_and_teardown(as_data):  # mistake 15
 
     assert edges(dag) == {("s", "w1"), ("w1", "w2"), ("w2", "t"), ("s", "t")}
     data = {one.task_id: one for one in as_data(dag).tasks}
-    assert data["s"].is_setup and data["t"].is_teardown
+    assert data["s"].is_setup
+    assert data["t"].is_teardown
     assert data["t"].trigger_rule == "all_done_setup_success"
 
 
@@ -283,7 +282,8 @@ def test_leaves_of_a_group_are_its_work_not_its_teardown():
         (after,) = empties(["after"])
         group >> after
 
-    assert ("g.w", "after") in edges(dag) and ("g.t", "after") not in edges(dag)
+    assert ("g.w", "after") in edges(dag)
+    assert ("g.t", "after") not in edges(dag)
 
 
 def test_after_a_setup_comes_all_success():  # mistake 15

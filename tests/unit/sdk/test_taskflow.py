@@ -120,7 +120,8 @@ def test_multiple_outputs_wants_a_dict_with_string_keys(runner, returned):
 
     outcome = runner.run(dag, "f")
 
-    assert outcome.state == "failed" and "TypeError" in outcome.error
+    assert outcome.state == "failed"
+    assert "TypeError" in outcome.error
 
 
 def test_none_is_not_pushed(runner):  # mistake 34
@@ -177,7 +178,7 @@ def test_it_is_for_functions_only():
     with pytest.raises(TypeError, match="named arguments"):
         task("name")
     with pytest.raises(AttributeError, match="nonsense"):
-        task.nonsense  # noqa: B018
+        task.nonsense
 
 
 def test_a_plain_function_is_still_callable():

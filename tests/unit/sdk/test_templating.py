@@ -10,7 +10,7 @@ from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.standard.python import PythonOperator
 from gnomon.sdk.templating import FILTERS, Templater, environment
 
-Point = namedtuple("Point", "x y")  # noqa: PYI024 - the untyped kind is what users have
+Point = namedtuple("Point", "x y")
 
 
 class Inner:
@@ -97,7 +97,9 @@ def test_a_callable_field_is_called_with_context_and_environment():  # mistake 3
 
 
 def test_false_fields_are_left_alone():  # mistake 35
-    assert render("") == "" and render(0) == 0 and render([]) == []
+    assert render("") == ""
+    assert render(0) == 0
+    assert render([]) == []
 
 
 def test_an_object_without_a_truth_value_is_rendered():

@@ -86,9 +86,7 @@ def test_timetables_as_objects():
     ) == TimetableSpec(kind="cron_trigger", crons=["0 1 * * 3"], interval=345600.0, run_immediately=True)
     assert spec(
         CronTriggerTimetable("@daily", "UTC", interval=relativedelta(weeks=1), run_immediately=timedelta(hours=1))
-    ) == TimetableSpec(
-        kind="cron_trigger", crons=["0 0 * * *"], interval_relative={"days": 7}, run_immediately=3600.0
-    )
+    ) == TimetableSpec(kind="cron_trigger", crons=["0 0 * * *"], interval_relative={"days": 7}, run_immediately=3600.0)
     assert spec(MultipleCronTriggerTimetable("@daily", "0 12 * * *", timezone="UTC")) == TimetableSpec(
         kind="multiple_cron_trigger", crons=["0 0 * * *", "0 12 * * *"]
     )
@@ -115,7 +113,8 @@ def test_assets_as_schedules():
 
     assert spec(a).assets == data[0]
     assert spec([a]).assets == {"all": data}
-    assert set(spec(a | b).assets) == {"any"} and set(spec(a & (b | a)).assets) == {"all"}
+    assert set(spec(a | b).assets) == {"any"}
+    assert set(spec(a & (b | a)).assets) == {"all"}
     assert spec(AssetAlias("x")).assets == {"alias": "x"}
     assert spec(Asset.ref(name="a")).assets == {"ref": {"name": "a"}}
     both = spec(AssetOrTimeSchedule(timetable=CronTriggerTimetable("@daily", "UTC"), assets=[a]))
@@ -143,7 +142,8 @@ def test_a_delta_goes_forward():
 def test_presets_have_words(preset):
     timetable = DAG("d", schedule=preset, start_date=START).timetable
 
-    assert timetable.description and timetable.summary == CRON_PRESETS[preset]
+    assert timetable.description
+    assert timetable.summary == CRON_PRESETS[preset]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,8 @@ def test_a_timetable_of_ones_own():
     assert Weekdays.deserialize(made.data) == Weekdays(7) != Weekdays(8)
     restriction = TimeRestriction(START, None, False)
     info = Weekdays().next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
-    assert info.data_interval == DataInterval(START, START.add(hours=9)) and info.logical_date == START
+    assert info.data_interval == DataInterval(START, START.add(hours=9))
+    assert info.logical_date == START
 
 
 def test_partitions_by_cron():

@@ -66,10 +66,15 @@ def test_an_environment_is_made_and_kept(runner, tmp_path):
     with DAG("d") as dag:
         for name in ("one", "two"):
             PythonVirtualenvOperator(
-                task_id=name, python_callable=compute, op_args=[1], venv_cache_path=str(tmp_path), system_site_packages=False
+                task_id=name,
+                python_callable=compute,
+                op_args=[1],
+                venv_cache_path=str(tmp_path),
+                system_site_packages=False,
             )
 
     assert runner.run_and_return(dag, "one")["x"] == 1
     made = [path.name for path in tmp_path.iterdir()]
     assert runner.run_and_return(dag, "two")["x"] == 1
-    assert [path.name for path in tmp_path.iterdir()] == made and len(made) == 1
+    assert [path.name for path in tmp_path.iterdir()] == made
+    assert len(made) == 1

@@ -41,9 +41,7 @@ class AssetFunctionOperator(PythonOperator):
 
         known: dict[str, Any] = {}
         for inlet in self.inlets:
-            if isinstance(inlet, AssetNameRef):
-                known[inlet.name] = inlet
-            elif isinstance(inlet, Asset):
+            if isinstance(inlet, (AssetNameRef, Asset)):
                 known[inlet.name] = inlet
         arguments: dict[str, Any] = {}
         for name, parameter in inspect.signature(self.python_callable).parameters.items():

@@ -109,7 +109,9 @@ class ExternalTaskSensor(BaseSensorOperator):
         self.skipped_states = [str(state) for state in skipped_states or ()]
         self.failed_states = [str(state) for state in failed_states or ()]
         if external_task_id is not None and external_task_ids:
-            raise ValueError("Only one of `external_task_id` or `external_task_ids` may be provided to ExternalTaskSensor")
+            raise ValueError(
+                "Only one of `external_task_id` or `external_task_ids` may be provided to ExternalTaskSensor"
+            )
         ids = [external_task_id] if external_task_id is not None else external_task_ids or None
         if external_task_group_id is not None and ids:
             raise ValueError(
@@ -222,6 +224,7 @@ class ExternalTaskSensor(BaseSensorOperator):
             soft_fail=self.soft_fail,
         )
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+        return None
 
     def execute_complete(self, context: Any, event: dict[str, Any] | None = None) -> None:
         """Look at how it ended."""

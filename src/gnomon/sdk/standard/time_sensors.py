@@ -59,6 +59,7 @@ class TimeDeltaSensor(BaseSensorOperator):
             return True
         trigger = DateTimeTrigger(moment=target, end_from_trigger=self.end_from_trigger)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+        return None
 
     def execute_complete(self, context: Any, event: Any = None) -> None:
         """Succeed."""
@@ -220,6 +221,7 @@ class TimeSensor(BaseSensorOperator):
             return super().execute(context)
         trigger = DateTimeTrigger(moment=self.target_datetime, end_from_trigger=self.end_from_trigger)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+        return None
 
     def execute_complete(self, context: Any, event: Any = None) -> None:
         """Succeed."""

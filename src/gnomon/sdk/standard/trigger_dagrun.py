@@ -9,9 +9,9 @@ from typing import Any
 
 from gnomon.model.states import DagRunState
 from gnomon.sdk.exceptions import AirflowException, DagRunTriggerException
+from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.operator_link import BaseOperatorLink
 from gnomon.sdk.standard.timing import default_deferrable
-from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.types import NOTSET, is_arg_set
 
 XCOM_LOGICAL_DATE_ISO = "trigger_logical_date_iso"

@@ -159,7 +159,7 @@ class _BasePythonVirtualenvOperator(PythonOperator):
             with result.open("rb") as file:
                 return serializer.load(file)
         except ValueError as error:
-            raise DeserializingResultError() from error
+            raise DeserializingResultError from error
 
     def _run(self, command: list[str]) -> None:
         environment = dict(os.environ) if self.inherit_env else {}
@@ -204,13 +204,13 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         self,
         *,
         python_callable: Callable[..., Any],
-        requirements: None | Iterable[str] | str = None,
+        requirements: Iterable[str] | str | None = None,
         python_version: str | None = None,
         system_site_packages: bool = True,
         pip_install_options: list[str] | None = None,
-        index_urls: None | Collection[str] | str = None,
-        index_urls_from_connection_ids: None | Collection[str] | str = None,
-        venv_cache_path: None | os.PathLike[str] | str = None,
+        index_urls: Collection[str] | str | None = None,
+        index_urls_from_connection_ids: Collection[str] | str | None = None,
+        venv_cache_path: os.PathLike[str] | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(python_callable=python_callable, **kwargs)
@@ -259,7 +259,15 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
             self._run([uv, "venv", "--quiet", *version, *site, str(place)])
             install = [uv, "pip", "install", "--quiet", "--python", str(python)]
         else:
-            self._run([f"python{self.python_version}" if self.python_version else sys.executable, "-m", "venv", *site, str(place)])
+            self._run(
+                [
+                    f"python{self.python_version}" if self.python_version else sys.executable,
+                    "-m",
+                    "venv",
+                    *site,
+                    str(place),
+                ]
+            )
             install = [str(python), "-m", "pip", "install", "--quiet"]
         if lines := self._requirement_lines():
             listed = place / "requirements.txt"

@@ -15,11 +15,16 @@ class _BashDecoratedOperator(DecoratedOperator, BashOperator):
     """The operator behind @task.bash."""
 
     template_fields = (*DecoratedOperator.template_fields, *BashOperator.template_fields)
-    template_fields_renderers = {**DecoratedOperator.template_fields_renderers, **BashOperator.template_fields_renderers}
+    template_fields_renderers = {
+        **DecoratedOperator.template_fields_renderers,
+        **BashOperator.template_fields_renderers,
+    }
     custom_operator_name = "@task.bash"
     overwrite_rtif_after_execution = True
 
-    def __init__(self, *, python_callable: Callable[..., Any], op_args: Any = None, op_kwargs: Any = None, **kwargs: Any):
+    def __init__(
+        self, *, python_callable: Callable[..., Any], op_args: Any = None, op_kwargs: Any = None, **kwargs: Any
+    ) -> None:
         if kwargs.pop("multiple_outputs", None):
             warnings.warn(
                 f"`multiple_outputs=True` is not supported in {self.custom_operator_name} tasks. Ignoring.",

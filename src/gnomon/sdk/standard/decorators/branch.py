@@ -24,7 +24,9 @@ class _ShortCircuitDecoratedOperator(PythonDecoratedOperator, ShortCircuitOperat
     custom_operator_name = "@task.short_circuit"
 
 
-def branch_task(python_callable: Callable[..., Any] | None = None, multiple_outputs: bool | None = None, **kwargs: Any) -> Any:
+def branch_task(
+    python_callable: Callable[..., Any] | None = None, multiple_outputs: bool | None = None, **kwargs: Any
+) -> Any:
     """Make a task out of a function that returns the ids of the tasks to go on with."""
     return task_decorator_factory(
         python_callable=python_callable,

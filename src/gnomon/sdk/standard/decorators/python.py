@@ -16,7 +16,9 @@ class PythonDecoratedOperator(DecoratedOperator, PythonOperator):
     template_fields_renderers = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
     custom_operator_name = "@task"
 
-    def __init__(self, *, python_callable: Callable[..., Any], op_args: Any = None, op_kwargs: Any = None, **kwargs: Any):
+    def __init__(
+        self, *, python_callable: Callable[..., Any], op_args: Any = None, op_kwargs: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(
             python_callable=python_callable,
             op_args=op_args,
@@ -26,7 +28,9 @@ class PythonDecoratedOperator(DecoratedOperator, PythonOperator):
         )
 
 
-def python_task(python_callable: Callable[..., Any] | None = None, multiple_outputs: bool | None = None, **kwargs: Any) -> Any:
+def python_task(
+    python_callable: Callable[..., Any] | None = None, multiple_outputs: bool | None = None, **kwargs: Any
+) -> Any:
     """Make a task out of a function; takes the arguments of PythonOperator."""
     return task_decorator_factory(
         python_callable=python_callable,

@@ -16,7 +16,9 @@ class DecoratedSensorOperator(DecoratedOperator, PythonSensor):
     template_fields_renderers = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
     custom_operator_name = "@task.sensor"
 
-    def __init__(self, *, python_callable: Callable[..., Any], op_args: Any = None, op_kwargs: Any = None, **kwargs: Any):
+    def __init__(
+        self, *, python_callable: Callable[..., Any], op_args: Any = None, op_kwargs: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(
             python_callable=python_callable,
             op_args=op_args,

@@ -33,7 +33,12 @@ class _StubOperator(DecoratedOperator):
         raise RuntimeError("@task.stub should not be executed directly -- we expected this to go to a remote worker")
 
 
-def stub(python_callable: Callable[..., Any] | None = None, queue: str | None = None, executor: str | None = None, **kwargs: Any) -> Any:
+def stub(
+    python_callable: Callable[..., Any] | None = None,
+    queue: str | None = None,
+    executor: str | None = None,
+    **kwargs: Any,
+) -> Any:
     """Make a task that a worker of another language runs."""
     further = {name: value for name, value in (("queue", queue), ("executor", executor)) if value is not None}
     return task_decorator_factory(

@@ -35,7 +35,9 @@ def virtualenv_task(python_callable: Callable[..., Any] | None = None, **kwargs:
     return _task(_PythonVirtualenvDecoratedOperator, python_callable, kwargs)
 
 
-def external_python_task(python: str | None = None, python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> Any:
+def external_python_task(
+    python: str | None = None, python_callable: Callable[..., Any] | None = None, **kwargs: Any
+) -> Any:
     """Make a task of a function that is called in an environment that is there already."""
     return _task(_PythonExternalDecoratedOperator, python_callable, {"python": python, **kwargs})
 

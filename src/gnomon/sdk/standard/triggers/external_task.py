@@ -35,9 +35,7 @@ def count_in_states(
         )
         return count / len(task_ids)
     if group_id:
-        found = Ask.get_task_states(
-            dag_id=dag_id, task_group_id=group_id, logical_dates=logical_dates, run_ids=run_ids
-        )
+        found = Ask.get_task_states(dag_id=dag_id, task_group_id=group_id, logical_dates=logical_dates, run_ids=run_ids)
         return count_matching(found, wanted)
     return Ask.get_dr_count(dag_id=dag_id, logical_dates=logical_dates, run_ids=run_ids, states=wanted)
 
@@ -136,9 +134,7 @@ class DagStateTrigger(BaseTrigger):
 
     def _all_there(self) -> bool:
         wanted = len(self.run_ids or self.execution_dates or ())
-        found = count_in_states(
-            self.dag_id, self.states, logical_dates=self.execution_dates, run_ids=self.run_ids
-        )
+        found = count_in_states(self.dag_id, self.states, logical_dates=self.execution_dates, run_ids=self.run_ids)
         return found >= wanted
 
     async def run(self) -> AsyncIterator[TriggerEvent]:

@@ -1,0 +1,182 @@
+"""The Airflow names: each is there, is the same object wherever it comes from, and old ones say where they went."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+import warnings
+
+import pytest
+
+import airflow
+import gnomon.sdk
+from airflow._finder import _MODULES
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Asset, chain, cross_downstream
+from gnomon.sdk.exceptions import AirflowException, DeprecatedImportWarning
+
+#: Homes that are in a provider package of their own, which users install.
+ELSEWHERE = ("airflow.providers.common", "airflow.providers.amazon", "airflow.providers.elasticsearch",
+             "airflow.providers.google", "airflow.providers.microsoft")  # fmt: skip
+CASES = [
+    (module, name, home)
+    for module, names in _MODULES.items()
+    for name, home in names.items()
+    if name != "*" and not home.module.startswith(ELSEWHERE)
+]
+
+
+@pytest.mark.parametrize(("module", "name", "home"), CASES, ids=lambda value: value if isinstance(value, str) else "")
+def test_each_name_is_there_and_old_ones_warn(module, name, home):
+    loaded = importlib.import_module(module)
+    loaded.__dict__.pop(name, None)  # what was imported before has stayed
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        getattr(loaded, name)
+
+    said = [str(one.message) for one in caught if one.category is DeprecatedImportWarning]
+    if home.instead is None:
+        assert said == []
+    else:
+        assert len(said) == 1
+        assert f"`{module}.{name}`" in said[0]
+        assert not home.instead.startswith("airflow.") or home.instead in said[0]
+
+
+@pytest.mark.parametrize(("module", "home"), [(m, names["*"].module) for m, names in _MODULES.items() if "*" in names])
+def test_modules_that_are_whole_homes(module, home):
+    if not home.startswith(ELSEWHERE):
+        assert importlib.import_module(module)
+        assert importlib.import_module(home)
+
+
+def test_every_name_of_the_sdk_but_object_storage():  # section 1: 98 names
+    from_sdk = set(importlib.import_module("airflow.sdk").__dir__())
+
+    assert len(gnomon.sdk.__all__) >= 97
+    assert set(gnomon.sdk.__all__) <= from_sdk
+    for name in gnomon.sdk.__all__:
+        assert getattr(gnomon.sdk, name) is not None
+
+
+def test_a_name_is_one_object_wherever_it_comes_from():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from airflow.models.baseoperator import BaseOperator as of_baseoperator
+        from airflow.providers.standard.operators.python import PythonOperator as of_provider
+        from airflow.sdk import BaseOperator
+
+    assert of_models is DAG is gnomon.sdk.DAG
+    assert of_baseoperator is BaseOperator
+    assert PythonOperator is PythonOperator is of_provider
+
+
+def test_a_warning_points_at_the_line_that_imports():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        from airflow.operators.bash import BashOperator  # noqa: F401
+
+    assert [one.filename for one in caught] == [__file__]
+    assert "'airflow.providers.standard.operators.bash.BashOperator'" in str(caught[0].message)
+
+
+def test_what_is_not_there_is_an_import_error():
+    with pytest.raises(ImportError, match="Nonsense"):
+        from airflow.sdk import Nonsense  # noqa: F401
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("airflow.operators.nonsense")
+    assert importlib.util.find_spec("airflow.operators.bash") is not None
+    assert importlib.util.find_spec("airflow.nonsense") is None
+
+
+def test_versions():
+    from airflow.version import version
+
+    assert airflow.__version__ == version == "3.3.2"
+
+
+def test_modules_know_their_names():
+    from airflow.providers.standard.operators import python
+
+    assert "PythonOperator" in python.__all__
+    assert "DAG" in dir(importlib.import_module("airflow.sdk"))
+
+
+def test_star_imports_work():
+    namespace: dict[str, object] = {}
+    exec("from airflow.providers.standard.operators.python import *", namespace)
+
+    assert "PythonOperator" in namespace
+
+
+def test_decorators_are_not_hidden_by_modules_of_the_same_name():
+    importlib.import_module("gnomon.sdk.dag")
+    importlib.import_module("gnomon.sdk.task_group")
+    from airflow.sdk import dag, task_group
+
+    assert callable(dag)
+    assert callable(task_group)
+
+
+def test_provider_packages_on_disk_are_found(tmp_path, monkeypatch):
+    package = tmp_path / "airflow" / "providers" / "example" / "operators"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("")
+    (package / "thing.py").write_text(
+        "from airflow.sdk import BaseOperator\nclass ThingOperator(BaseOperator):\n    pass\n"
+    )
+    standard = tmp_path / "airflow" / "providers" / "standard" / "operators"
+    standard.mkdir(parents=True)
+    (standard / "extra.py").write_text("HERE = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name == "airflow" or name.startswith("airflow.")]:
+        monkeypatch.delitem(sys.modules, name)
+
+    fresh = importlib.import_module("airflow")
+    thing = importlib.import_module("airflow.providers.example.operators.thing")
+    extra = importlib.import_module("airflow.providers.standard.operators.extra")
+    ours = importlib.import_module("airflow.providers.standard.operators.python")
+
+    assert fresh.DAG is gnomon.sdk.DAG
+    assert issubclass(thing.ThingOperator, gnomon.sdk.BaseOperator)
+    assert extra.HERE
+    assert ours.PythonOperator.__module__ == "gnomon.sdk.standard.python"
+    providers = importlib.import_module("airflow.providers")
+    assert "example" in {found.name for found in pkgutil.iter_modules(providers.__path__)}
+
+
+def test_the_database_is_out_of_reach_with_one_sentence():
+    from airflow.models import DagBag
+    from airflow.utils.session import create_session, provide_session
+
+    @provide_session
+    def wants(session=None):
+        return session
+
+    for use in (DagBag, lambda: DagBag.dags, create_session, wants):
+        with pytest.raises(AirflowException, match="metadata database"):
+            use()
+    assert wants(session=5) == 5
+
+
+def test_what_airflow_2_had_and_3_dropped():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from airflow.utils.dates import days_ago
+        from airflow.utils.helpers import prune_dict
+        from airflow.utils.module_loading import import_string
+        from airflow.utils.weekday import WeekDay
+
+        assert days_ago(1).hour == 0
+
+    assert EmptyOperator.__name__ == "EmptyOperator"
+    assert WeekDay.MONDAY == 1
+    assert Asset("s3://a/b").uri == "s3://a/b"
+    assert callable(chain)
+    assert callable(cross_downstream)
+    assert prune_dict({"a": None, "b": {"c": None}}) == {"b": {}}
+    assert import_string("airflow.sdk.DAG") is gnomon.sdk.DAG
