@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,10 +90,9 @@ def parse_date(text: str, option: str) -> datetime:
     from gnomon.service.config import conf
 
     zone = str(conf.get("core", "default_timezone", fallback="utc"))
-    try:
+    found: object = None
+    with suppress(ParserError, ValueError):
         found = pendulum.parse(text, tz="local" if zone == "system" else zone, strict=False)
-    except (ParserError, ValueError):
-        found = ""
     if not isinstance(found, datetime):
         raise CommandError(
             f"{option}: {text!r} is not a date such as 2026-01-31 or 2026-01-31T06:00+01:00", exit_code=2
