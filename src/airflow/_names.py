@@ -32,10 +32,12 @@ airflow.sdk.types logging Logger
 airflow.sdk.yaml yaml *
 airflow.sdk.bases.branch gnomon.sdk.branch *
 airflow.sdk.bases.decorator gnomon.sdk.taskflow *
+airflow.sdk.bases.decorator gnomon.sdk.calls KeywordParameters determine_kwargs is_async_callable unwrap_callable unwrap_partial
 airflow.sdk.bases.decorator gnomon.sdk.mapping DecoratedMappedOperator
 airflow.sdk.bases.hook gnomon.sdk.hook BaseHook
 airflow.sdk.bases.notifier gnomon.sdk.notifier BaseNotifier
-airflow.sdk.bases.operator gnomon.sdk.operator BaseOperator BaseOperatorMeta=OperatorMeta
+airflow.sdk.bases.operator gnomon.sdk.operator BaseOperator
+airflow.sdk.bases.operator gnomon.sdk.operator_meta BaseOperatorMeta=OperatorMeta
 airflow.sdk.bases.operator gnomon.sdk.async_operator BaseAsyncOperator
 airflow.sdk.bases.operator gnomon.sdk.edges chain chain_linear cross_downstream
 airflow.sdk.bases.operator gnomon.sdk.operator_arguments db_safe_priority DB_SAFE_MINIMUM=MINIMUM_PRIORITY_WEIGHT DB_SAFE_MAXIMUM=MAXIMUM_PRIORITY_WEIGHT MINIMUM_PRIORITY_WEIGHT MAXIMUM_PRIORITY_WEIGHT
@@ -44,7 +46,7 @@ airflow.sdk.bases.resumablejobmixin gnomon.sdk.resumable ResumableJobMixin
 airflow.sdk.bases.secrets_backend gnomon.sdk.secrets BaseSecretsBackend
 airflow.sdk.bases.sensor gnomon.sdk.sensor *
 airflow.sdk.bases.skipmixin gnomon.sdk.skip *
-airflow.sdk.bases.timetable gnomon.sdk.timetables BaseTimetable
+airflow.sdk.bases.timetable gnomon.sdk.timetable BaseTimetable
 airflow.sdk.bases.xcom gnomon.sdk.runtime.xcom BaseXCom
 airflow.sdk.definitions.asset gnomon.sdk.assets *
 airflow.sdk.definitions.asset.decorators gnomon.sdk.assets asset AssetDefinition MultiAssetDefinition
@@ -53,11 +55,10 @@ airflow.sdk.definitions.callback gnomon.sdk.callbacks *
 airflow.sdk.definitions.connection gnomon.sdk.connection Connection
 airflow.sdk.definitions.context gnomon.sdk.runtime.context Context context_merge KNOWN_CONTEXT_KEYS
 airflow.sdk.definitions.context gnomon.sdk.runtime.current get_current_context get_parsing_context AirflowParsingContext
-airflow.sdk.definitions.dag gnomon.sdk.dag DAG dag
+airflow.sdk.definitions.dag gnomon.sdk DAG dag
 airflow.sdk.definitions.deadline gnomon.sdk.deadline *
-airflow.sdk.definitions.decorators gnomon.sdk.taskflow TaskDecoratorCollection result setup task teardown
-airflow.sdk.definitions.decorators gnomon.sdk.dag dag
-airflow.sdk.definitions.decorators gnomon.sdk.task_group task_group
+airflow.sdk.definitions.decorators gnomon.sdk.task_decorators TaskDecoratorCollection
+airflow.sdk.definitions.decorators gnomon.sdk dag result setup task task_group teardown
 airflow.sdk.definitions.edges gnomon.sdk.edges EdgeModifier Label
 airflow.sdk.definitions.mappedoperator gnomon.sdk.mapping MappedOperator OperatorPartial
 airflow.sdk.definitions.operator_resources gnomon.sdk.operator_resources *
@@ -94,6 +95,7 @@ airflow.sdk.execution_time.xcom gnomon.sdk.runtime.xcom XCom BaseXCom
 # what providers and older DAG files import from the core
 airflow.assets gnomon.sdk.assets *
 airflow.decorators.base gnomon.sdk.taskflow *
+airflow.decorators.base gnomon.sdk.calls KeywordParameters determine_kwargs
 airflow.decorators.base gnomon.sdk.mapping DecoratedMappedOperator
 airflow.hooks gnomon.sdk.hook BaseHook
 airflow.macros gnomon.sdk.macros *
@@ -103,13 +105,15 @@ airflow.models gnomon.sdk.abstract_operator Operator=AbstractOperator
 airflow.models gnomon.sdk.runtime.xcom XCom
 airflow.models gnomon.sdk.runtime.task_instance TaskInstance=RuntimeTaskInstance
 airflow.models gnomon.sdk.runtime.dag_run DagRun
-airflow.models gnomon.sdk.unavailable Base DagBag DagModel DagTag DagWarning Log Pool RenderedTaskInstanceFields TaskInstanceHistory TaskReschedule Trigger
+airflow.models gnomon.parsing.dagbag DagBag
+airflow.models gnomon.sdk.unavailable Base DagModel DagTag DagWarning Log Pool RenderedTaskInstanceFields TaskInstanceHistory TaskReschedule Trigger
 airflow.models.asset gnomon.sdk.unavailable AssetModel AssetEvent AssetAliasModel
 airflow.models.connection gnomon.sdk.connection Connection
-airflow.models.dag gnomon.sdk.dag DAG dag
+airflow.models.dag gnomon.sdk DAG dag
 airflow.models.dag gnomon.sdk.authoring DagContext
 airflow.models.dag gnomon.sdk.unavailable DagModel DagTag
-airflow.models.dagbag gnomon.sdk.unavailable DagBag
+airflow.models.dagbag gnomon.parsing.dagbag DagBag FileLoadStat
+airflow.dag_processing.dagbag gnomon.parsing.dagbag DagBag FileLoadStat
 airflow.models.dagrun gnomon.sdk.runtime.dag_run DagRun
 airflow.models.dagrun gnomon.model.states DagRunType
 airflow.models.mappedoperator gnomon.sdk.mapping MappedOperator
@@ -131,9 +135,9 @@ airflow.secrets.local_filesystem gnomon.sdk.secrets LocalFilesystemBackend load_
 airflow.task.priority_strategy gnomon.sdk.weight PriorityWeightStrategy validate_and_load_priority_weight_strategy
 airflow.task.trigger_rule gnomon.model.states TriggerRule
 airflow.task.weight_rule gnomon.model.states WeightRule
-airflow.timetables gnomon.sdk.timetables Timetable
+airflow.timetables gnomon.sdk.timetable Timetable
 airflow.timetables.assets gnomon.sdk.timetables AssetOrTimeSchedule
-airflow.timetables.base gnomon.sdk.timetables DagRunInfo DataInterval TimeRestriction Timetable
+airflow.timetables.base gnomon.sdk.timetable DagRunInfo DataInterval TimeRestriction Timetable
 airflow.timetables.events gnomon.sdk.timetables EventsTimetable
 airflow.timetables.interval gnomon.sdk.timetables CronDataIntervalTimetable DeltaDataIntervalTimetable
 airflow.timetables.simple gnomon.sdk.timetables NullTimetable OnceTimetable ContinuousTimetable AssetTriggeredTimetable
@@ -152,7 +156,7 @@ airflow.utils.helpers gnomon.sdk.edges chain cross_downstream
 airflow.utils.log.logging_mixin gnomon.sdk.log LoggingMixin ExternalLoggingMixin StreamLogWriter remove_escape_codes
 airflow.utils.log.secrets_masker gnomon.sdk.log mask_secret redact
 airflow.utils.module_loading gnomon.sdk.legacy import_string qualname is_valid_dotpath iter_namespace
-airflow.utils.operator_helpers gnomon.sdk.taskflow KeywordParameters determine_kwargs make_kwargs_callable
+airflow.utils.operator_helpers gnomon.sdk.calls KeywordParameters determine_kwargs make_kwargs_callable
 airflow.utils.operator_helpers gnomon.sdk.runtime.exported context_to_airflow_vars
 airflow.utils.platform gnomon.sdk.legacy getuser
 airflow.utils.process_utils gnomon.sdk.legacy patch_environ

@@ -21,7 +21,8 @@ _HOMES = {
     "gnomon.sdk.branch": "BaseBranchOperator BranchMixIn",
     "gnomon.sdk.callbacks": "AsyncCallback SyncCallback",
     "gnomon.sdk.connection": "Connection",
-    "gnomon.sdk.dag": "DAG dag",
+    "gnomon.sdk.dag": "DAG",
+    "gnomon.sdk.dag_function": "dag",
     "gnomon.sdk.deadline": "BaseDeadlineReference DeadlineAlert DeadlineReference deadline_reference",
     "gnomon.sdk.edges": "EdgeModifier Label chain chain_linear cross_downstream",
     "gnomon.sdk.hook": "BaseHook",
@@ -43,8 +44,9 @@ _HOMES = {
     "gnomon.sdk.runtime.xcom": "BaseXCom",
     "gnomon.sdk.sensor": "BaseSensorOperator PokeReturnValue",
     "gnomon.sdk.skip": "SkipMixin",
-    "gnomon.sdk.task_group": "TaskGroup task_group",
-    "gnomon.sdk.taskflow": "result setup task teardown",
+    "gnomon.sdk.task_group": "TaskGroup",
+    "gnomon.sdk.task_group_function": "task_group",
+    "gnomon.sdk.task_decorators": "result setup task teardown",
     "gnomon.sdk.templating": "literal",
     "gnomon.sdk.timetables": (
         "AssetOrTimeSchedule CronDataIntervalTimetable CronPartitionTimetable CronTriggerTimetable"
@@ -83,7 +85,7 @@ class _Package(ModuleType):
     @property
     def dag(self) -> Any:
         """The decorator."""
-        return import_module("gnomon.sdk.dag").dag
+        return import_module("gnomon.sdk.dag_function").dag
 
     @dag.setter
     def dag(self, module: ModuleType) -> None:
@@ -92,7 +94,7 @@ class _Package(ModuleType):
     @property
     def task_group(self) -> Any:
         """The decorator."""
-        return import_module("gnomon.sdk.task_group").task_group
+        return import_module("gnomon.sdk.task_group_function").task_group
 
     @task_group.setter
     def task_group(self, module: ModuleType) -> None:

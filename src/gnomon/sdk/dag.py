@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import wraps
 from typing import TYPE_CHECKING, Any, Self
 
 from gnomon.model.states import TriggerRule
 from gnomon.sdk.authoring import DagContext
-from gnomon.sdk.exceptions import DuplicateTaskIdFound, FailFastDagInvalidTriggerRule, NodeNotFound, TaskNotFound
+from gnomon.sdk.dag_arguments import (
+    checked_owner_links,
+    checked_tags,
+    default_schedule,
+    file_of_author,
+    limit,
+    run_types,
+    translated,
+    typed,
+    warn,
+)
+from gnomon.sdk.dag_tasks import DagTasks
+from gnomon.sdk.exceptions import FailFastDagInvalidTriggerRule
 from gnomon.sdk.node import validate_key
 from gnomon.sdk.settings import profile, setting
-from gnomon.sdk.task_group import TaskGroup, topological_order
+from gnomon.sdk.task_group import TaskGroup
 from gnomon.sdk.types import NOTSET
 
 if TYPE_CHECKING:
@@ -23,18 +33,11 @@ if TYPE_CHECKING:
     from gnomon.sdk.abstract_operator import AbstractOperator
     from gnomon.sdk.timetables import Timetable
 
-TAG_MAX_LEN = 100
-
-#: Airflow 2's spellings of arguments.
-_OLD_ARGUMENTS = {"concurrency": "max_active_tasks", "fail_stop": "fail_fast"}
-#: Airflow 2's arguments that have no effect any more.
-_IGNORED_ARGUMENTS = ("default_view", "orientation", "full_filepath")
-
 #: What `dag.test()` does; set by the command line, which alone can put scheduler, store and worker together.
 test_runner: Callable[..., Any] | None = None
 
 
-class DAG:
+class DAG(DagTasks):
     """A DAG: tasks with directed dependencies, and a schedule.
 
     Args:
@@ -118,16 +121,16 @@ class DAG:
     ) -> None:
         validate_key(dag_id, name="dag_id")
         if old_arguments:
-            given = _translate(dag_id, old_arguments)
+            given = translated(dag_id, old_arguments)
             schedule = given.get("schedule", schedule)
             max_active_tasks = given.get("max_active_tasks", max_active_tasks)
             fail_fast = given.get("fail_fast", fail_fast)
         self.dag_id = dag_id
-        self.description = _typed("description", description, str)
+        self.description = typed("description", description, str)
         self.task_dict: dict[str, AbstractOperator] = {}
         self.edge_info: dict[str, dict[str, Any]] = {}
-        self._set_dates(start_date, end_date, _typed("default_args", default_args, Mapping))
-        self.schedule = _default_schedule() if schedule is NOTSET else schedule
+        self._set_dates(start_date, end_date, typed("default_args", default_args, Mapping))
+        self.schedule = default_schedule() if schedule is NOTSET else schedule
         self._timetable: Timetable | None = None
         self.template_searchpath = (
             (template_searchpath,) if isinstance(template_searchpath, str) else template_searchpath
@@ -137,35 +140,35 @@ class DAG:
         self.user_defined_filters = user_defined_filters
         self.jinja_environment_kwargs = jinja_environment_kwargs
         self.render_template_as_native_obj = bool(render_template_as_native_obj)
-        self.max_active_tasks: int = _limit("max_active_tasks", max_active_tasks, 16, "max_active_tasks_per_dag")
-        self.max_active_runs: int = _limit("max_active_runs", max_active_runs, 16, "max_active_runs_per_dag")
-        self.max_consecutive_failed_dag_runs: int = _limit(
+        self.max_active_tasks: int = limit("max_active_tasks", max_active_tasks, 16, "max_active_tasks_per_dag")
+        self.max_active_runs: int = limit("max_active_runs", max_active_runs, 16, "max_active_runs_per_dag")
+        self.max_consecutive_failed_dag_runs: int = limit(
             "max_consecutive_failed_dag_runs",
             max_consecutive_failed_dag_runs,
             0,
             "max_consecutive_failed_dag_runs_per_dag",
         )
-        self.dagrun_timeout = _typed("dagrun_timeout", dagrun_timeout, timedelta)
+        self.dagrun_timeout = typed("dagrun_timeout", dagrun_timeout, timedelta)
         self.deadline = list(deadline) if isinstance(deadline, (list, tuple)) else [deadline] if deadline else []
         self.catchup = (
             setting("scheduler", "catchup_by_default", profile() == 2)
             if catchup is None
-            else bool(_typed("catchup", catchup, bool))
+            else bool(typed("catchup", catchup, bool))
         )
         self.on_success_callback = on_success_callback
         self.on_failure_callback = on_failure_callback
-        self.doc_md = self._read_doc(_typed("doc_md", doc_md, str))
+        self.doc_md = self._read_doc(typed("doc_md", doc_md, str))
         self.access_control = access_control
         self.is_paused_upon_creation = is_paused_upon_creation
-        self.tags = _tags(dag_id, tags)
-        self.owner_links = _owner_links(owner_links)
+        self.tags = checked_tags(dag_id, tags)
+        self.owner_links = checked_owner_links(owner_links)
         self.auto_register = bool(auto_register)
         self.fail_fast = bool(fail_fast)
-        self.allowed_run_types = _run_types(allowed_run_types)
-        self.dag_display_name = _typed("dag_display_name", dag_display_name, str) or dag_id
+        self.allowed_run_types = run_types(allowed_run_types)
+        self.dag_display_name = typed("dag_display_name", dag_display_name, str) or dag_id
         self.disable_bundle_versioning = bool(disable_bundle_versioning)
         self.rerun_with_latest_version = rerun_with_latest_version
-        self.fileloc = _file_of_author()
+        self.fileloc = file_of_author()
         self.relative_fileloc: str | None = None
         self.bundle_name: str | None = None
         self.partial = False
@@ -173,9 +176,9 @@ class DAG:
         self._set_params(params)
         self.task_group = task_group if task_group is not None else TaskGroup.create_root(dag=self)
         if sla_miss_callback is not None:
-            _warn("sla_miss_callback is ignored since Airflow 3; use deadline=DeadlineAlert(…) instead")
+            warn("sla_miss_callback is ignored since Airflow 3; use deadline=DeadlineAlert(…) instead")
         if access_control is not None and profile() == 3:
-            _warn("the airflow.security.permissions of Airflow 2 are deprecated; access_control may go")
+            warn("the airflow.security.permissions of Airflow 2 are deprecated; access_control may go")
         self._check_schedule()
 
     # ------------------------------------------------------------------------------------- arguments, in parts
@@ -192,8 +195,8 @@ class DAG:
         first = start_date if start_date is not None else self.default_args.get("start_date")
         if isinstance(first, str):
             first = timezone.parse(first)
-        _typed("start_date", first, datetime)
-        _typed("end_date", end_date, datetime)
+        typed("start_date", first, datetime)
+        typed("end_date", end_date, datetime)
         self._zone = first.tzinfo if first is not None else None
         self.start_date = timezone.convert_to_utc(first)
         self.end_date = timezone.convert_to_utc(end_date if end_date is not None else self.default_args.get("end_date"))
@@ -240,10 +243,10 @@ class DAG:
         if self.schedule is None and not self.allowed_run_types:
             return
         timetable = self.timetable
-        limit = timetable.active_runs_limit
-        if limit is not None and limit < self.max_active_runs:
+        most = timetable.active_runs_limit
+        if most is not None and most < self.max_active_runs:
             raise ValueError(
-                f"Invalid max_active_runs: {type(timetable).__name__} requires max_active_runs <= {limit}"
+                f"Invalid max_active_runs: {type(timetable).__name__} requires max_active_runs <= {most}"
                 f" (DAG {self.dag_id!r})"
             )
         if timetable.can_be_scheduled:
@@ -354,128 +357,6 @@ class DAG:
         """Whether there is such a callback."""
         return bool(self.on_failure_callback)
 
-    # -------------------------------------------------------------------------------------------------- tasks
-
-    @property
-    def tasks(self) -> list[Any]:
-        """The tasks, in the order of definition."""
-        return list(self.task_dict.values())
-
-    @property
-    def task_ids(self) -> list[str]:
-        """The ids of the tasks."""
-        return list(self.task_dict)
-
-    @property
-    def teardowns(self) -> list[Any]:
-        """The teardown tasks."""
-        return [task for task in self.tasks if task.is_teardown]
-
-    @property
-    def tasks_upstream_of_teardowns(self) -> list[Any]:
-        """The tasks directly before a teardown."""
-        before = {task_id for task in self.teardowns for task_id in task.upstream_task_ids}
-        return [task for task in self.tasks if task.task_id in before and not task.is_teardown]
-
-    @property
-    def roots(self) -> list[Any]:
-        """The tasks with nothing before them."""
-        return [task for task in self.tasks if not task.upstream_task_ids]
-
-    @property
-    def leaves(self) -> list[Any]:
-        """The tasks with nothing after them."""
-        return [task for task in self.tasks if not task.downstream_task_ids]
-
-    @property
-    def task_count(self) -> int:
-        """How many tasks there are."""
-        return len(self.task_dict)
-
-    @property
-    def task_group_dict(self) -> dict[str, TaskGroup]:
-        """The groups by id, without the root."""
-        return {key: group for key, group in self.task_group.get_task_group_dict().items() if key is not None}
-
-    def has_task(self, task_id: str) -> bool:
-        """Tell whether there is such a task."""
-        return task_id in self.task_dict
-
-    def has_task_group(self, task_group_id: str) -> bool:
-        """Tell whether there is such a group."""
-        return task_group_id in self.task_group_dict
-
-    def get_task(self, task_id: str, include_subdags: bool = False) -> Any:
-        """Return a task.
-
-        Raises:
-            TaskNotFound: there is none of that id.
-        """
-        try:
-            return self.task_dict[task_id]
-        except KeyError:
-            raise TaskNotFound(f"Task {task_id} not found in DAG {self.dag_id}") from None
-
-    def __getitem__(self, node_id: str) -> Any:
-        if node_id in self.task_dict:
-            return self.task_dict[node_id]
-        if node_id in (groups := self.task_group_dict):
-            return groups[node_id]
-        raise NodeNotFound(f"Task or task group {node_id!r} not found in DAG {self.dag_id}")
-
-    def add_task(self, task: Any) -> None:
-        """Take in a task.
-
-        Raises:
-            DuplicateTaskIdFound: its id is taken.
-            FailFastDagInvalidTriggerRule: the DAG is fail_fast and the task's trigger rule does not fit.
-        """
-        task_id = task.task_id
-        known = self.task_dict.get(task_id)
-        if (known is not None and known is not task) or task_id in self.task_group.used_group_ids:
-            raise DuplicateTaskIdFound(f"Task id '{task_id}' has already been added to the DAG")
-        if self.fail_fast:
-            FailFastDagInvalidTriggerRule.check(fail_fast=True, trigger_rule=task.trigger_rule)
-        if task.task_group is None:
-            self.task_group.add(task)
-        self.task_dict[task_id] = task
-        task._dag = self
-
-    def add_tasks(self, tasks: Iterable[Any]) -> None:
-        """Take in several tasks."""
-        for task in tasks:
-            self.add_task(task)
-
-    def _remove_task(self, task_id: str) -> None:
-        task = self.task_dict.pop(task_id)
-        if task.task_group is not None:
-            task.task_group._remove(task)
-
-    def set_dependency(self, upstream_task_id: str, downstream_task_id: str) -> None:
-        """Make one task run before another."""
-        self.get_task(upstream_task_id).set_downstream(self.get_task(downstream_task_id))
-
-    def add_result(self, xcom_arg: Any) -> Any:
-        """Make what a task returns the result of the run.
-
-        Raises:
-            ValueError: it is no task's return value.
-        """
-        operator, key = getattr(xcom_arg, "operator", None), getattr(xcom_arg, "key", None)
-        if operator is None or key != "return_value":
-            raise ValueError("the result of a DAG has to be what one of its tasks returns")
-        operator.returns_dag_result = True
-        return xcom_arg
-
-    def topological_sort(self) -> tuple[Any, ...]:
-        """Return the tasks, each after those before it, ties in the order of definition.
-
-        Raises:
-            AirflowDagCycleException: they depend on each other in a circle.
-        """
-        waits = {task_id: task.upstream_task_ids & self.task_dict.keys() for task_id, task in self.task_dict.items()}
-        return tuple(self.task_dict[task_id] for task_id in topological_order(waits, self.dag_id))
-
     # --------------------------------------------------------------------------------------------------- edges
 
     def get_edge_info(self, upstream_task_id: str, downstream_task_id: str) -> dict[str, Any]:
@@ -557,7 +438,7 @@ class DAG:
         """`@dag.task`: as @task, for this DAG."""
         import functools
 
-        from gnomon.sdk.taskflow import task
+        from gnomon.sdk.task_decorators import task
 
         return functools.partial(task, dag=self)
 
@@ -620,118 +501,3 @@ class DAG:
             SystemExit: always.
         """
         raise SystemExit(f"use `airflow dags test {self.dag_id}` or dag.test()")
-
-
-def _default_schedule() -> Any:
-    # A DAG without a schedule is run by hand; in Airflow 2 it is run daily.
-    return timedelta(days=1) if profile() == 2 else None
-
-
-def _translate(dag_id: str, old: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of Airflow 2 under today's names."""
-    given: dict[str, Any] = {}
-    for name, value in old.items():
-        if name in ("schedule_interval", "timetable"):
-            _warn(f"DAG({name}=…) is now schedule=…")
-            if value is not NOTSET:
-                given["schedule"] = value
-        elif name in _OLD_ARGUMENTS:
-            _warn(f"DAG({name}=…) is now {_OLD_ARGUMENTS[name]}=…")
-            given[_OLD_ARGUMENTS[name]] = value
-        elif name not in _IGNORED_ARGUMENTS:
-            raise TypeError(f"DAG.__init__() got an unexpected keyword argument {name!r} (DAG {dag_id!r})")
-    return given
-
-
-def _typed(name: str, value: Any, kind: type) -> Any:
-    if value is not None and not isinstance(value, kind):
-        raise TypeError(f"DAG: '{name}' has to be a {kind.__name__}, not {type(value).__name__}: {value!r}")
-    return value
-
-
-def _limit(name: str, value: Any, fallback: int, key: str) -> int:
-    if value is None:
-        return int(setting("core", key, fallback))
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"DAG: '{name}' has to be an integer, not {type(value).__name__}: {value!r}")
-    return value
-
-
-def _tags(dag_id: str, tags: Collection[str] | None) -> set[str]:
-    if isinstance(tags, str):
-        raise TypeError(f"DAG: 'tags' has to be a list of strings, not a string: {tags!r}")
-    for tag in tags or ():
-        if not isinstance(tag, str):
-            raise TypeError(f"DAG: 'tags' has to be a list of strings, {tag!r} is not one")
-        if len(tag) > TAG_MAX_LEN:
-            raise ValueError(f"tag cannot be longer than {TAG_MAX_LEN} characters: {tag!r}")
-    return set(tags or ())
-
-
-def _owner_links(links: dict[str, str] | None) -> dict[str, str]:
-    from urllib.parse import urlsplit
-
-    for owner, link in (links or {}).items():
-        parts = urlsplit(str(link))
-        if not ((parts.scheme in ("http", "https") and parts.netloc) or parts.scheme == "mailto"):
-            raise ValueError(
-                f"Wrong link format was used for the owner {owner!r}: {link!r}. Use a valid http(s) or mailto link"
-            )
-    return dict(links or {})
-
-
-def _run_types(given: Any) -> frozenset[str] | None:
-    if not given:
-        return None
-    from gnomon.model.states import DagRunType
-
-    return frozenset(DagRunType(one).value for one in ([given] if isinstance(given, str) else given))
-
-
-def _file_of_author() -> str:
-    """Return the file that called DAG(…) or the function that @dag decorates."""
-    here = os.path.dirname(__file__)
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
-        frame = frame.f_back
-    return frame.f_code.co_filename
-
-
-def _warn(message: str) -> None:
-    import warnings
-
-    from gnomon.sdk.exceptions import RemovedInAirflow4Warning
-
-    warnings.warn(message, RemovedInAirflow4Warning, stacklevel=4)
-
-
-def dag(dag_id_or_func: Any = None, __DAG_class: type[DAG] = DAG, **decorator_kwargs: Any) -> Any:
-    """Make a function that makes tasks into one that makes a DAG; takes the arguments of DAG.
-
-    The DAG has the function's name unless dag_id is given, its docstring as documentation, and its arguments as params.
-    """
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., DAG]:
-        @wraps(function)
-        def factory(*args: Any, **kwargs: Any) -> DAG:
-            import inspect
-
-            bound = inspect.signature(function).bind(*args, **kwargs)
-            bound.apply_defaults()
-            arguments = dict(decorator_kwargs)
-            arguments.setdefault("dag_id", function.__name__)
-            if function.__doc__ and not arguments.get("doc_md"):
-                arguments["doc_md"] = function.__doc__
-            made = __DAG_class(**arguments)
-            made.fileloc = function.__code__.co_filename
-            with made:
-                function(**{name: made.param(name, value) for name, value in bound.arguments.items()})
-            return made
-
-        return factory
-
-    if callable(dag_id_or_func):
-        return decorate(dag_id_or_func)
-    if dag_id_or_func is not None:
-        decorator_kwargs["dag_id"] = dag_id_or_func
-    return decorate

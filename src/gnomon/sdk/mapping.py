@@ -17,8 +17,9 @@ from gnomon.sdk.expand_input import (
     is_mappable,
 )
 from gnomon.sdk.node import validate_key
-from gnomon.sdk.operator import BASE_ARGUMENTS, BaseOperator, merged_default_args
+from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.operator_arguments import Fresh, OperatorDefaults, normalized
+from gnomon.sdk.operator_meta import BASE_ARGUMENTS, merged_default_args
 from gnomon.sdk.setup_teardown import SetupTeardownContext
 from gnomon.sdk.types import NOTSET
 from gnomon.sdk.xcomarg import XComArg

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-from gnomon.sdk.operator import _with_default_args
+from gnomon.sdk.operator_meta import with_default_args
 
 
 class ResumableJobMixin:
@@ -71,4 +71,4 @@ class ResumableJobMixin:
 
 
 # `durable` can come from default_args as well, although the mixin is no operator itself.
-ResumableJobMixin.__init__ = _with_default_args(ResumableJobMixin.__init__)  # type: ignore[method-assign]
+ResumableJobMixin.__init__ = with_default_args(ResumableJobMixin.__init__)  # type: ignore[method-assign]

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import update_wrapper
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from gnomon.model.states import TriggerRule
 from gnomon.sdk.abstract_operator import AbstractOperator
 from gnomon.sdk.authoring import DagContext, TaskGroupContext
 from gnomon.sdk.exceptions import (
-    AirflowDagCycleException,
     DuplicateTaskIdFound,
     NodeNotFound,
     TaskAlreadyInTaskGroup,
 )
 from gnomon.sdk.expand_input import (
-    DictOfListsExpandInput,
     ExpandInput,
-    ListOfDictsExpandInput,
-    MappedArgument,
-    ensure_xcomarg_return_value,
-    is_mappable,
 )
 from gnomon.sdk.node import DAGNode, DependencyMixin, validate_group_key
+from gnomon.sdk.order import topological_order
 
 if TYPE_CHECKING:
     from gnomon.sdk.dag import DAG
@@ -425,36 +419,6 @@ class MappedTaskGroup(TaskGroup):
         return self._expand_input
 
 
-def topological_order(waits: Mapping[str, set[str]], dag_id: str) -> list[str]:
-    """Return the keys of `waits`, each after what it waits for, ties in their own order.
-
-    Raises:
-        AirflowDagCycleException: there is a circle.
-    """
-    import heapq
-
-    place = {node: index for index, node in enumerate(waits)}
-    missing = {node: len(before) for node, before in waits.items()}
-    after: dict[str, list[str]] = {}
-    for node, before in waits.items():
-        for one in before:
-            after.setdefault(one, []).append(node)
-    ready = [place[node] for node, count in missing.items() if not count]
-    nodes = list(waits)
-    order: list[str] = []
-    while ready:
-        node = nodes[heapq.heappop(ready)]
-        order.append(node)
-        for later in after.get(node, ()):
-            missing[later] -= 1
-            if not missing[later]:
-                heapq.heappush(ready, place[later])
-    if len(order) < len(nodes):
-        stuck = ", ".join(node for node in nodes if missing[node])
-        raise AirflowDagCycleException(f"Cycle detected in DAG: {dag_id}. It goes through some of: {stuck}")
-    return order
-
-
 def task_group_to_dict(group: Any) -> dict[str, Any]:
     """Return a group as nested plain data, tasks as leaves."""
     if not isinstance(group, TaskGroup):
@@ -471,109 +435,3 @@ def _text_of(doc_md: str | None) -> str | None:
         except OSError:
             return doc_md
     return doc_md
-
-
-# --------------------------------------------------------------------------------------------- @task_group
-
-
-class _TaskGroupFactory:
-    """What @task_group makes of a function: calling it makes a group of what the function makes."""
-
-    def __init__(self, function: Callable[..., Any], **kwargs: Any) -> None:
-        self.function = function
-        self.kwargs = {"group_id": function.__name__, **kwargs}
-        if self.kwargs.get("group_id") is None:
-            self.kwargs["group_id"] = function.__name__
-        self.kwargs.setdefault("add_suffix_on_collision", True)
-        self.partial_kwargs: dict[str, Any] = {}
-        self._partial_pending = False
-        update_wrapper(self, function)
-
-    def _parameters(self) -> Mapping[str, Any]:
-        import inspect
-
-        return inspect.signature(self.function).parameters
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self._partial_pending = False
-        return self._create(TaskGroup, args, {**self.partial_kwargs, **kwargs})
-
-    def _create(
-        self, kind: Callable[..., TaskGroup], args: Sequence[Any], kwargs: Mapping[str, Any], **more: Any
-    ) -> Any:
-        with kind(**more, **self.kwargs) as group:
-            group.tooltip = group.tooltip or self.function.__doc__ or ""
-            group.doc_md = group.doc_md or self.function.__doc__
-            returned = self.function(*args, **kwargs)
-        # What the function returns is what others are wired to; without that, it is the group.
-        return group if returned is None else returned
-
-    def override(self, **kwargs: Any) -> _TaskGroupFactory:
-        """Return the factory with other group arguments."""
-        return _TaskGroupFactory(self.function, **{**self.kwargs, **kwargs})
-
-    def partial(self, **kwargs: Any) -> _TaskGroupFactory:
-        """Return the factory with arguments that all instances share."""
-        self._check_names("partial", kwargs)
-        twice = sorted(self.partial_kwargs.keys() & kwargs.keys())
-        if twice:
-            raise TypeError(f"duplicate partial argument: {', '.join(twice)}")
-        factory = _TaskGroupFactory(self.function, **self.kwargs)
-        factory.partial_kwargs = {**self.partial_kwargs, **kwargs}
-        factory._partial_pending = True
-        return factory
-
-    def expand(self, **kwargs: Any) -> Any:
-        """Make a mapped group: one instance per combination of the elements of these arguments."""
-        if not kwargs:
-            raise TypeError("no arguments to expand against")
-        self._check_names("expand", kwargs)
-        twice = sorted(self.partial_kwargs.keys() & kwargs.keys())
-        if twice:
-            raise TypeError(f"mapping already partial argument: {', '.join(twice)}")
-        ensure_xcomarg_return_value(kwargs)
-        self._partial_pending = False
-        expand_input = DictOfListsExpandInput(kwargs)
-        arguments = {name: MappedArgument(expand_input, name) for name in kwargs}
-        return self._create(MappedTaskGroup, (), {**self.partial_kwargs, **arguments}, expand_input=expand_input)
-
-    def expand_kwargs(self, kwargs: Any) -> Any:
-        """Make a mapped group: one instance per dict in a list."""
-        from gnomon.sdk.mapping import check_expand_kwargs
-
-        check_expand_kwargs(kwargs)
-        ensure_xcomarg_return_value(kwargs)
-        self._partial_pending = False
-        expand_input = ListOfDictsExpandInput(kwargs)
-        names = [name for name in self._parameters() if name not in self.partial_kwargs]
-        arguments = {name: MappedArgument(expand_input, name) for name in names}
-        return self._create(MappedTaskGroup, (), {**self.partial_kwargs, **arguments}, expand_input=expand_input)
-
-    def _check_names(self, func: str, kwargs: Mapping[str, Any]) -> None:
-        parameters = self._parameters()
-        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-            return
-        unknown = sorted(kwargs.keys() - parameters.keys())
-        if unknown:
-            raise TypeError(f"{func}() got an unexpected keyword argument {', '.join(map(repr, unknown))}")
-        if func == "expand":
-            for name, value in kwargs.items():
-                if not is_mappable(value):
-                    raise ValueError(
-                        f"expand() got an unexpected type {type(value).__name__!r} for keyword argument {name!r}"
-                    )
-
-    def __del__(self) -> None:
-        if getattr(self, "_partial_pending", False):
-            import warnings
-
-            warnings.warn(f"Partial task group {self.function.__name__!r} was never mapped!", stacklevel=1)
-
-
-def task_group(function: Callable[..., Any] | None = None, **kwargs: Any) -> Any:
-    """Make a function that makes tasks into one that makes a task group; takes the arguments of TaskGroup."""
-    if callable(function):
-        return _TaskGroupFactory(function, **kwargs)
-    if function is not None:
-        kwargs["group_id"] = function
-    return lambda decorated: _TaskGroupFactory(decorated, **kwargs)

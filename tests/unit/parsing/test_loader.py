@@ -39,7 +39,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
 def test_dags_of_all_styles(load: Load, tmp_path: Path) -> None:
     loaded = load(
         """
-        from gnomon.sdk.dag import DAG, dag
+        from gnomon.sdk import DAG, dag
 
         in_a_global = DAG("global_dag", schedule=None)
         with DAG("context_dag", schedule=None):

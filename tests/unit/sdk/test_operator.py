@@ -7,7 +7,8 @@ import pytest
 
 from gnomon.sdk import DAG, TaskGroup, TriggerRule, WeightRule
 from gnomon.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout, TaskDeferred
-from gnomon.sdk.operator import BASE_ARGUMENTS, BaseOperator
+from gnomon.sdk.operator import BaseOperator
+from gnomon.sdk.operator_meta import BASE_ARGUMENTS
 from gnomon.sdk.standard.empty import EmptyOperator
 from gnomon.sdk.standard.python import PythonOperator
 from gnomon.sdk.weight import PriorityWeightStrategy

@@ -6,16 +6,10 @@ from typing import Any, TypedDict
 import pytest
 
 from gnomon.sdk import DAG, task, task_group
+from gnomon.sdk.calls import KeywordParameters, determine_kwargs, is_async_callable
 from gnomon.sdk.exceptions import AirflowException
 from gnomon.sdk.standard.empty import EmptyOperator
-from gnomon.sdk.taskflow import (
-    DecoratedOperator,
-    KeywordParameters,
-    determine_kwargs,
-    get_unique_task_id,
-    is_async_callable,
-    task_decorator_factory,
-)
+from gnomon.sdk.taskflow import DecoratedOperator, get_unique_task_id, task_decorator_factory
 from gnomon.sdk.xcomarg import XComArg
 
 

@@ -21,7 +21,8 @@ from gnomon.sdk import (
     MultipleCronTriggerTimetable,
 )
 from gnomon.sdk.exceptions import AirflowTimetableInvalid
-from gnomon.sdk.timetables import CRON_PRESETS, DagRunInfo, DataInterval, TimeRestriction, Timetable
+from gnomon.sdk.timetable import DagRunInfo, DataInterval, TimeRestriction, Timetable
+from gnomon.sdk.timetables import CRON_PRESETS
 from gnomon.wire.dag import TimetableSpec
 
 START = pendulum.datetime(2024, 1, 1)

@@ -128,7 +128,7 @@ class LatestOnlyOperator(BaseBranchOperator):
 
     def _end_of_next(self, context: Any, run: Any) -> Any:
         """Return when the run after this one was due, or None if there is none."""
-        from gnomon.sdk.timetables import DataInterval, TimeRestriction
+        from gnomon.sdk.timetable import DataInterval, TimeRestriction
 
         start, end = run.data_interval_start, run.data_interval_end
         if start is None or end is None:

@@ -157,7 +157,7 @@ class ExternalTaskSensor(BaseSensorOperator):
             return [date - self.execution_delta]
         if self.execution_date_fn is None:
             return [date]
-        from gnomon.sdk.taskflow import determine_kwargs
+        from gnomon.sdk.calls import determine_kwargs
 
         further = {name: context[name] for name in context if name != "logical_date"}
         found = self.execution_date_fn(date, **determine_kwargs(self.execution_date_fn, [date], further))

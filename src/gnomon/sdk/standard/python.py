@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from gnomon.sdk.branch import BranchMixIn
+from gnomon.sdk.calls import KeywordParameters, is_async_callable
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.skip import SkipMixin
-from gnomon.sdk.taskflow import KeywordParameters, is_async_callable
 
 
 class PythonOperator(BaseOperator):

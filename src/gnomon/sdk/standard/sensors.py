@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
+from gnomon.sdk.calls import determine_kwargs
 from gnomon.sdk.exceptions import AirflowException, AirflowFailException
 from gnomon.sdk.sensor import BaseSensorOperator, PokeReturnValue
 from gnomon.sdk.standard.timing import default_deferrable
 from gnomon.sdk.standard.triggers.file import FileTrigger, find_files
-from gnomon.sdk.taskflow import determine_kwargs
 from gnomon.sdk.trigger import StartTriggerArgs
 
 

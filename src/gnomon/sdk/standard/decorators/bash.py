@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from gnomon.sdk.calls import determine_kwargs
 from gnomon.sdk.standard.bash import BashOperator
-from gnomon.sdk.taskflow import DecoratedOperator, determine_kwargs, task_decorator_factory
+from gnomon.sdk.taskflow import DecoratedOperator, task_decorator_factory
 from gnomon.sdk.types import SET_DURING_EXECUTION
 
 
