@@ -13,7 +13,12 @@ import pytest
 
 from gnomon.service.home import runtime_path
 
-pytest_plugins = ["tests.fixtures.api_client", "tests.fixtures.api_data", "tests.fixtures.databases", "tests.fixtures.swapi"]
+pytest_plugins = [
+    "tests.fixtures.api_client",
+    "tests.fixtures.api_data",
+    "tests.fixtures.databases",
+    "tests.fixtures.swapi",
+]
 
 _TIERS = ("unit", "store", "integration", "acceptance", "migration", "compat", "e2e")
 _WITH_PROCESSES = {"integration", "acceptance", "compat", "e2e"}
