@@ -50,7 +50,8 @@ class NamesFinder:
         """Return a spec for a module of the table; others are looked for on disk."""
         if not fullname.startswith("airflow.") or (fullname not in _MODULES and fullname not in _PACKAGES):
             return None
-        spec = ModuleSpec(fullname, self, origin="airflow._names", is_package=fullname in _PACKAGES)
+        loader: Any = self
+        spec = ModuleSpec(fullname, loader, origin="airflow._names", is_package=fullname in _PACKAGES)
         if spec.submodule_search_locations is not None:
             spec.submodule_search_locations = extend_path([], fullname)
         return spec

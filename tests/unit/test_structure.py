@@ -17,7 +17,10 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "m
 LONG_FILES: dict[str, str] = {}
 
 #: Functions that are longer, each with the reason.
-LONG_FUNCTIONS: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {
+    "gnomon/sdk/dag.py:DAG.__init__": "one line per argument of Airflow's DAG",
+    "gnomon/sdk/operator.py:BaseOperator.__init__": "one line per argument of Airflow's BaseOperator",
+}
 
 
 def python_files() -> list[Path]:

@@ -64,9 +64,7 @@ class AbstractOperator(Templater, DAGNode):
         if dag is None:
             self._dag = None
             return
-        from gnomon.sdk.dag import DAG as Dag
-
-        if not isinstance(dag, Dag):
+        if not hasattr(dag, "task_dict"):
             raise TypeError(f"dag has to be a DAG, not {type(dag).__name__}")
         if self._dag is not None and self._dag is not dag:
             raise ValueError(f"the DAG assigned to {self} can not be changed: it is in {self._dag.dag_id!r}")
@@ -148,7 +146,7 @@ class AbstractOperator(Templater, DAGNode):
         self.is_setup = True
         return self
 
-    def as_teardown(
+    def as_teardown(  # type: ignore[override]
         self,
         *,
         setups: Any | Iterable[Any] | None = None,

@@ -171,7 +171,7 @@ class Asset(os.PathLike[str], BaseAsset):
         if name is None and uri is None:
             raise TypeError("Asset() requires either 'name' or 'uri'")
         if name is None:
-            name = str(os.fspath(uri)) if hasattr(uri, "__fspath__") else uri
+            name = os.fspath(uri) if isinstance(uri, os.PathLike) else uri
         elif uri is None:
             uri = name
         self.name = _identifier(name, "name")
@@ -305,7 +305,7 @@ class AssetBooleanCondition(BaseAsset):
         self.objects: list[BaseAsset] = list(objects)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.objects == other.objects  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.objects == other.objects
 
     def __hash__(self) -> int:
         return hash((type(self), *self.objects))
@@ -428,7 +428,7 @@ class AssetDefinition(Asset):
         _dag_of(name, function, [self], source)
 
 
-class asset:  # noqa: N801 - the public name
+class asset:
     """Make a DAG of one task out of a function; the task makes an event of the asset of the function's name.
 
     Args:

@@ -53,7 +53,7 @@ class Callback:
         return cls(data["path"], **{name: value for name, value in data.items() if name != "path"})
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.serialize() == other.serialize()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.serialize() == other.serialize()
 
     def __hash__(self) -> int:
         return hash((type(self), self.path))

@@ -66,9 +66,7 @@ def unwrap_partial(fn: Callable[..., Any]) -> Callable[..., Any]:
 def is_async_callable(func: Any) -> bool:
     """Tell whether calling something gives a coroutine."""
     func = unwrap_callable(func)
-    return callable(func) and (
-        inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(getattr(type(func), "__call__", None))
-    )
+    return callable(func) and (inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(type(func).__call__))
 
 
 def unwrap_callable(func: Any) -> Any:

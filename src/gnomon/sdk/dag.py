@@ -16,6 +16,7 @@ from gnomon.sdk.dag_arguments import (
     file_of_author,
     limit,
     run_types,
+    text_of,
     translated,
     typed,
     warn,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import jinja2
 
     from gnomon.sdk.abstract_operator import AbstractOperator
-    from gnomon.sdk.timetables import Timetable
+    from gnomon.sdk.timetable import Timetable
 
 #: What `dag.test()` does; set by the command line, which alone can put scheduler, store and worker together.
 test_runner: Callable[..., Any] | None = None
@@ -157,7 +158,7 @@ class DAG(DagTasks):
         )
         self.on_success_callback = on_success_callback
         self.on_failure_callback = on_failure_callback
-        self.doc_md = self._read_doc(typed("doc_md", doc_md, str))
+        self.doc_md = text_of(typed("doc_md", doc_md, str))
         self.access_control = access_control
         self.is_paused_upon_creation = is_paused_upon_creation
         self.tags = checked_tags(dag_id, tags)
@@ -227,15 +228,6 @@ class DAG(DagTasks):
     @params.setter
     def params(self, params: Any) -> None:
         self._params = params
-
-    def _read_doc(self, doc_md: str | None) -> str | None:
-        if doc_md is None or not doc_md.endswith(".md"):
-            return doc_md
-        try:
-            with open(doc_md) as file:
-                return file.read()
-        except OSError:
-            return doc_md
 
     def _check_schedule(self) -> None:
         from gnomon.sdk.exceptions import ParamValidationError

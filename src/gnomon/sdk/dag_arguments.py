@@ -20,6 +20,7 @@ _IGNORED_ARGUMENTS = ("default_view", "orientation", "full_filepath")
 
 
 def default_schedule() -> Any:
+    """Return the schedule of a DAG that names none."""
     # A DAG without a schedule is run by hand; in Airflow 2 it is run daily.
     return timedelta(days=1) if profile() == 2 else None
 
@@ -41,12 +42,14 @@ def translated(dag_id: str, old: dict[str, Any]) -> dict[str, Any]:
 
 
 def typed(name: str, value: Any, kind: type) -> Any:
+    """Return an argument that has the right type, or None."""
     if value is not None and not isinstance(value, kind):
         raise TypeError(f"DAG: '{name}' has to be a {kind.__name__}, not {type(value).__name__}: {value!r}")
     return value
 
 
 def limit(name: str, value: Any, fallback: int, key: str) -> int:
+    """Return an integer argument, or the setting that stands in for it."""
     if value is None:
         return int(setting("core", key, fallback))
     if not isinstance(value, int) or isinstance(value, bool):
@@ -55,6 +58,7 @@ def limit(name: str, value: Any, fallback: int, key: str) -> int:
 
 
 def checked_tags(dag_id: str, tags: Collection[str] | None) -> set[str]:
+    """Return the tags."""
     if isinstance(tags, str):
         raise TypeError(f"DAG: 'tags' has to be a list of strings, not a string: {tags!r}")
     for tag in tags or ():
@@ -66,6 +70,7 @@ def checked_tags(dag_id: str, tags: Collection[str] | None) -> set[str]:
 
 
 def checked_owner_links(links: dict[str, str] | None) -> dict[str, str]:
+    """Return the links."""
     from urllib.parse import urlsplit
 
     for owner, link in (links or {}).items():
@@ -78,6 +83,7 @@ def checked_owner_links(links: dict[str, str] | None) -> dict[str, str]:
 
 
 def run_types(given: Any) -> frozenset[str] | None:
+    """Return the run types as data."""
     if not given:
         return None
     from gnomon.model.states import DagRunType
@@ -95,8 +101,20 @@ def file_of_author() -> str:
 
 
 def warn(message: str) -> None:
+    """Say that an argument is old, at the line of the author."""
     import warnings
 
     from gnomon.sdk.exceptions import RemovedInAirflow4Warning
 
     warnings.warn(message, RemovedInAirflow4Warning, stacklevel=4)
+
+
+def text_of(doc_md: str | None) -> str | None:
+    """Return documentation; the name of a Markdown file stands for its content."""
+    if doc_md is None or not doc_md.endswith(".md"):
+        return doc_md
+    try:
+        with open(doc_md) as file:
+            return file.read()
+    except OSError:
+        return doc_md

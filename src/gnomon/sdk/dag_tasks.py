@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from gnomon.sdk.exceptions import DuplicateTaskIdFound, FailFastDagInvalidTriggerRule, NodeNotFound, TaskNotFound
-from gnomon.sdk.task_group import TaskGroup, topological_order
+from gnomon.sdk.order import topological_order
+from gnomon.sdk.task_group import TaskGroup
 
 if TYPE_CHECKING:
     from gnomon.sdk.abstract_operator import AbstractOperator

@@ -148,12 +148,12 @@ class DeadlineReference:
     DAGRUN_QUEUED_AT: ClassVar[BaseDeadlineReference] = DagRunQueuedAtDeadline()
 
     @classmethod
-    def AVERAGE_RUNTIME(cls, max_runs: int = 0, min_runs: int | None = None) -> BaseDeadlineReference:  # noqa: N802
+    def AVERAGE_RUNTIME(cls, max_runs: int = 0, min_runs: int | None = None) -> BaseDeadlineReference:
         """Count from the average duration of the latest runs."""
         return AverageRuntimeDeadline(max_runs or AverageRuntimeDeadline.DEFAULT_LIMIT, min_runs)
 
     @classmethod
-    def FIXED_DATETIME(cls, dt: datetime) -> BaseDeadlineReference:  # noqa: N802
+    def FIXED_DATETIME(cls, dt: datetime) -> BaseDeadlineReference:
         """Count from a fixed moment."""
         return FixedDatetimeDeadline(dt)
 

@@ -67,8 +67,8 @@ class EdgeModifier(DependencyMixin):
         dag.set_edge_info(upstream_id, downstream_id, {"label": self.label})
 
 
-def Label(label: str) -> EdgeModifier:  # noqa: N802 - the public name
-    """Return a label to put on an edge: `a >> Label("yes") >> b`."""
+def Label(label: str) -> EdgeModifier:
+    """Return a text that is put on the edge between its neighbours."""
     return EdgeModifier(label=label)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any, ClassVar
 
-from gnomon.sdk.types import XCOM_RETURN_KEY
+from gnomon.sdk.types import XCOM_RETURN_KEY, is_arg_set
 from gnomon.sdk.xcomarg import (
     ConcatXComArg,
     MapXComArg,
@@ -14,7 +14,6 @@ from gnomon.sdk.xcomarg import (
     XComArg,
     ZipXComArg,
     _element,
-    is_arg_set,
 )
 
 

@@ -257,7 +257,7 @@ def add_deprecated_classes(
         module.__getattr__ = get  # type: ignore[method-assign]
 
 
-class timeout:  # noqa: N801 - the public name
+class timeout:
     """Raise AirflowTaskTimeout in the main thread when a block takes longer than `seconds`."""
 
     def __init__(self, seconds: float = 1, error_message: str = "Timeout") -> None:

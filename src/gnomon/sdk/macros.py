@@ -53,4 +53,4 @@ def random() -> float:
     """Return a random number from 0 to 1."""
     import random as module
 
-    return module.random()
+    return module.random()  # noqa: S311 - a macro, not a secret

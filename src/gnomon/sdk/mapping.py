@@ -300,7 +300,7 @@ class MappedOperator(AbstractOperator):
         return self.operator_class.template_ext
 
     @property
-    def operator_extra_links(self) -> Any:  # type: ignore[override]
+    def operator_extra_links(self) -> Any:
         """The links of the operator class."""
         return self.operator_class.operator_extra_links
 

@@ -167,7 +167,7 @@ class DAGNode(DependencyMixin):
                     f"relationships can only be set between tasks; {getattr(self, 'node_id', self)!r} got"
                     f" {type(relative).__name__}"
                 )
-        mine = list(self.roots) if upstream else list(self.leaves)
+        mine: list[Any] = list(self.roots) if upstream else list(self.leaves)
         dag = self._common_dag(relatives)
         for task in mine:
             if dag is not None and not task.has_dag():

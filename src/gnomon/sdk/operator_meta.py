@@ -92,8 +92,9 @@ class OperatorMeta(ABCMeta):
         if defaults is not _NO_DEFAULTS and isinstance(extra := defaults.get("params"), Mapping):
             defaults = {name: value for name, value in defaults.items() if name != "params"}
             kwargs["params"] = {**_plain(extra), **_plain(kwargs.get("params"))}
-        new = cls.__new__
-        self = new(cls) if new is object.__new__ else new(cls, **kwargs)
+        new: Any = cls.__new__
+        plain = new is object.__new__
+        self: Any = new(cls) if plain else new(cls, **kwargs)
         if _airflow_from_mapped:
             self._from_mapped = True
         _pending.append(defaults)

@@ -171,7 +171,7 @@ class ParamsDict(MutableMapping[str, Any]):
         """Return the Param itself."""
         return self.__dict[key]
 
-    def items(self) -> ItemsView[str, Param]:  # type: ignore[override]
+    def items(self) -> ItemsView[str, Param]:
         """Return (name, Param) pairs."""
         return ItemsView(self.__dict)
 

@@ -232,5 +232,5 @@ def poke_mode_only(cls: type) -> type:
         if mode != "poke":
             raise ValueError(f"Cannot set mode to '{mode}'. Only 'poke' is acceptable")
 
-    cls.mode = property(lambda self: "poke", set_mode)  # type: ignore[assignment,method-assign]
+    cls.mode = property(lambda self: "poke", set_mode)  # type: ignore[assignment]
     return cls

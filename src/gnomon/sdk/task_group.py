@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from gnomon.model.states import TriggerRule
 from gnomon.sdk.abstract_operator import AbstractOperator
 from gnomon.sdk.authoring import DagContext, TaskGroupContext
+from gnomon.sdk.dag_arguments import text_of
 from gnomon.sdk.exceptions import (
     DuplicateTaskIdFound,
     NodeNotFound,
@@ -48,6 +49,8 @@ class TaskGroup(DAGNode):
     """
 
     is_mapped = False
+    dag: DAG
+    default_args: dict[str, Any]
 
     def __init__(
         self,
@@ -83,7 +86,7 @@ class TaskGroup(DAGNode):
         self.dag = dag
         self.default_args = {**(parent_group.default_args if parent_group else {}), **(default_args or {})}
         self.tooltip = tooltip
-        self.doc_md = _text_of(doc_md)
+        self.doc_md = text_of(doc_md)
         self.ui_color = ui_color
         self.ui_fgcolor = ui_fgcolor
         self.add_suffix_on_collision = add_suffix_on_collision
@@ -134,7 +137,7 @@ class TaskGroup(DAGNode):
         return self._group_id
 
     @property
-    def node_id(self) -> str:  # type: ignore[override]
+    def node_id(self) -> str:
         """The group_id."""
         return self.group_id  # type: ignore[return-value]
 
@@ -425,13 +428,3 @@ def task_group_to_dict(group: Any) -> dict[str, Any]:
         return {"id": group.task_id, "label": group.label}
     children = [task_group_to_dict(child) for child in group.topological_sort()]
     return {"id": group.group_id, "label": group.label, "tooltip": group.tooltip, "children": children}
-
-
-def _text_of(doc_md: str | None) -> str | None:
-    if doc_md is not None and doc_md.endswith(".md"):
-        try:
-            with open(doc_md) as file:
-                return file.read()
-        except OSError:
-            return doc_md
-    return doc_md

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import re
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar
 
 from gnomon.model.states import TriggerRule
 from gnomon.sdk.authoring import DagContext, TaskGroupContext
@@ -56,7 +56,8 @@ def _shape(function: Any) -> tuple[Any, bool]:
     signature = inspect.signature(function)
     parameters = []
     optional = False
-    for parameter in signature.parameters.values():
+    for given in signature.parameters.values():
+        parameter = given
         if parameter.name in KNOWN_CONTEXT_KEYS:
             if parameter.default not in (None, parameter.empty):
                 raise ValueError(f"Context key parameter {parameter.name} can't have a default other than None")
@@ -91,8 +92,8 @@ class DecoratedOperator(BaseOperator):
     """
 
     template_fields: Collection[str] = ("op_args", "op_kwargs")
-    template_fields_renderers = {"op_args": "py", "op_kwargs": "py"}
-    shallow_copy_attrs = ("python_callable",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"op_args": "py", "op_kwargs": "py"}
+    shallow_copy_attrs: Sequence[str] = ("python_callable",)
 
     op_args: Collection[Any] = ()
 
@@ -170,6 +171,9 @@ def _check_call(function: Callable[..., Any], args: Collection[Any], kwargs: Map
 # ----------------------------------------------------------------------------------------- what @task makes
 
 
+_NO_MAPPINGS = frozenset({"str", "int", "float", "bool", "list", "tuple", "set", "bytes", "None", "Any"})
+
+
 def infer_multiple_outputs(function: Any) -> bool:
     """Tell from its return type whether a function returns a dict with string keys."""
     import inspect
@@ -178,10 +182,9 @@ def infer_multiple_outputs(function: Any) -> bool:
     raw = getattr(unwrap_partial(function), "__annotations__", {}).get("return")
     if raw is None:
         return False
-    if isinstance(raw, str) and not re.search(r"dict|mapping", raw, re.IGNORECASE):
-        # A name that may still be a TypedDict has to be looked up; a type of the builtins need not be.
-        if raw.split("[")[0] in ("str", "int", "float", "bool", "list", "tuple", "set", "bytes", "None", "Any"):
-            return False
+    # A name may be that of a TypedDict, which has to be looked up; a type of the builtins need not be.
+    if isinstance(raw, str) and raw.split("[")[0] in _NO_MAPPINGS:
+        return False
     try:
         kind = typing.get_type_hints(inspect.unwrap(unwrap_partial(function))).get("return", Any)
     except Exception:
@@ -225,11 +228,12 @@ class _TaskDecorator(Generic[FParams, FReturn]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> XComArg:
         arguments = self._operator_arguments()
+        if self.multiple_outputs:
+            arguments["multiple_outputs"] = True
         operator = self.operator_class(
             python_callable=self.function,
             op_args=args,
             op_kwargs={**arguments.pop("op_kwargs", {}), **kwargs},
-            **({"multiple_outputs": True} if self.multiple_outputs else {}),
             **arguments,
         )
         self._mark(operator)

@@ -228,7 +228,7 @@ def environment(
     env = environment_classes()[native](**arguments)
     env.globals.update(macros or {})
     env.filters.update(filters or {})
-    return env  # type: ignore[no-any-return]
+    return env
 
 
 def create_template_env(

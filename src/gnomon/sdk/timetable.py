@@ -114,7 +114,7 @@ class Timetable:
         return TimetableSpec(kind=self.kind, **self.fields())
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.fields() == other.fields()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.fields() == other.fields()
 
     def __hash__(self) -> int:
         return hash((type(self), repr(self.fields())))

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from gnomon.sdk.assets import AssetAll, BaseAsset
+from gnomon.sdk.cron import check_cron, describe_cron
 from gnomon.sdk.exceptions import AirflowTimetableInvalid
-from gnomon.sdk.timetable import BaseTimetable as BaseTimetable
 from gnomon.sdk.timetable import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
 #: Names for the cron expressions that people write most.
@@ -133,20 +133,6 @@ def _is_delta(value: Any) -> bool:
 
 def _immediately(value: bool | dt.timedelta) -> bool | float:
     return value.total_seconds() if isinstance(value, dt.timedelta) else value
-
-
-def check_cron(expression: str) -> None:
-    """Check a cron expression.
-
-    Raises:
-        AirflowTimetableInvalid: croniter does not understand it.
-    """
-    from croniter import CroniterBadCronError, CroniterBadDateError, croniter
-
-    try:
-        croniter(expression)
-    except (CroniterBadCronError, CroniterBadDateError, ValueError, KeyError, TypeError) as error:
-        raise AirflowTimetableInvalid(f"invalid cron expression {expression!r}: {error}") from None
 
 
 class _Cron(_ByTime):
@@ -349,7 +335,7 @@ class EventsTimetable(_ByTime):
         from gnomon.sdk.timezone import coerce_datetime
 
         dates = [coerce_datetime(date) for date in event_dates]
-        self.event_dates: list[Any] = dates if presorted else sorted(dates)  # type: ignore[type-var]
+        self.event_dates: list[Any] = dates if presorted else sorted(dates)
         self.restrict_to_events = restrict_to_events
         self._description = description
 
@@ -451,19 +437,6 @@ class AssetOrTimeSchedule(AssetTriggeredTimetable):
 
 
 DatasetOrTimeSchedule = AssetOrTimeSchedule
-
-
-def describe_cron(expression: str) -> str:
-    """Return a cron expression in words, or nothing if there are none."""
-    from cron_descriptor import CasingTypeEnum, ExpressionDescriptor
-
-    try:
-        described: str = ExpressionDescriptor(
-            expression, casing_type=CasingTypeEnum.Sentence, use_24hour_time_format=True
-        ).get_description()
-    except Exception:
-        return ""
-    return described
 
 
 def interpret(schedule: Any, timezone: Any) -> Timetable:

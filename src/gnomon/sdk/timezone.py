@@ -31,7 +31,7 @@ def default_timezone() -> Timezone | FixedTimezone:
 
     name = setting("core", "default_timezone", "utc")
     if name == "system":
-        return pendulum.local_timezone()  # type: ignore[return-value]
+        return pendulum.tz.get_local_timezone()
     return parse_timezone(name)
 
 
@@ -161,7 +161,7 @@ def from_timestamp(timestamp: float, tz: Any = None) -> DateTime:
     """Return the date of seconds since the epoch."""
     import pendulum
 
-    zone = default_timezone() if tz == "local" else parse_timezone(tz) if isinstance(tz, str) else tz
+    zone: Any = default_timezone() if tz == "local" else parse_timezone(tz) if isinstance(tz, str) else tz
     return pendulum.from_timestamp(timestamp, tz=zone or pendulum.UTC)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, TypeGuard
+from typing import Any, TypeGuard
 
 
 class ArgNotSet:
@@ -10,7 +10,7 @@ class ArgNotSet:
 
     _only: ArgNotSet | None = None
 
-    def __new__(cls) -> Self:
+    def __new__(cls) -> Any:
         if cls._only is None:
             cls._only = super().__new__(cls)
         return cls._only

@@ -25,7 +25,7 @@ class PriorityWeightStrategy(ABC):
         return {}
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.serialize() == other.serialize()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.serialize() == other.serialize()
 
     def __hash__(self) -> int:
         return hash((type(self), *sorted(self.serialize().items())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from gnomon.sdk.exceptions import AirflowException, XComNotFound
 from gnomon.sdk.node import DependencyMixin
@@ -32,7 +32,7 @@ class XComArg(ResolveMixin, DependencyMixin):
         key: the XCom; the return value unless given.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return super().__new__(PlainXComArg if cls is XComArg else cls)
 
     def __init__(self, operator: Any, key: str = XCOM_RETURN_KEY) -> None:

@@ -165,7 +165,7 @@ def test_the_database_is_out_of_reach_with_one_sentence():
     def wants(session=None):
         return session
 
-    for use in (Pool, lambda: Pool.get_pools(), create_session, wants):
+    for use in (Pool, lambda: Pool.get_pools, create_session, wants):
         with pytest.raises(AirflowException, match="metadata database"):
             use()
     assert wants(session=5) == 5

@@ -135,7 +135,7 @@ def test_a_wrong_isolation_names_the_task():
     with DAG("d") as dag:
         EmptyOperator(task_id="t", executor_config={"isolation": "thread"})
 
-    with pytest.raises(SerializationError, match="task 't'.*'thread'"):
+    with pytest.raises(SerializationError, match=r"task 't'.*'thread'"):
         serialize_dag(dag)
 
 

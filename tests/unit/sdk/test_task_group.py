@@ -169,9 +169,13 @@ def test_a_group_function_returns_what_is_wired():
 
 
 def test_default_args_of_a_group_reach_its_groups():
-    with DAG("d", default_args={"retries": 1}), TaskGroup("a", default_args={"retries": 2, "owner": "a"}):
-        with TaskGroup("b", default_args={"owner": "b"}):
-            task = EmptyOperator(task_id="t")
+    outer = {"retries": 2, "owner": "a"}
+    with (
+        DAG("d", default_args={"retries": 1}),
+        TaskGroup("a", default_args=outer),
+        TaskGroup("b", default_args={"owner": "b"}),
+    ):
+        task = EmptyOperator(task_id="t")
 
     assert (task.retries, task.owner) == (2, "b")
 

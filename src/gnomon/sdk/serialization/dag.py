@@ -262,6 +262,10 @@ def _add_what_is_rare(task: Any, made: wire.SerializedTask) -> None:
         made.executor_config = _shown(config)
     if task.start_from_trigger and task.start_trigger_args is not None and not task.is_mapped:
         made.start_trigger = _start_trigger(task)
+    _add_extra(task, made)
+
+
+def _add_extra(task: Any, made: wire.SerializedTask) -> None:
     for name in ("doc", "doc_json", "doc_yaml", "doc_rst", "run_as_user", "map_index_template"):
         if value := _given(task, name):
             made.extra[name] = value

@@ -33,7 +33,7 @@ class BashOperator(BaseOperator):
     env: dict[str, str] | None = None
     append_env = False
     output_encoding = "utf-8"
-    skip_on_exit_code: list[int] = [99]  # noqa: RUF012 - the default of each instance, never changed
+    skip_on_exit_code: list[int] = [99]
     cwd: str | None = None
     _output_processor: Callable[[str], Any] | None = None
 

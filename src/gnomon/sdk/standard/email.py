@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
 from gnomon.sdk.operator import BaseOperator
 
@@ -26,7 +26,7 @@ class EmailOperator(BaseOperator):
     """
 
     template_fields: Collection[str] = ("to", "subject", "html_content", "files", "cc", "bcc")
-    template_fields_renderers = {"html_content": "html"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"html_content": "html"}
     template_ext = (".html",)
     ui_color = "#e6faf9"
 

@@ -81,7 +81,7 @@ class ExternalTaskSensor(BaseSensorOperator):
         DuplicateStateError: one state is in several of the lists.
     """
 
-    template_fields = ["external_dag_id", "external_task_id", "external_task_ids", "external_task_group_id"]
+    template_fields = ("external_dag_id", "external_task_id", "external_task_ids", "external_task_group_id")
     ui_color = "#4db7db"
     operator_extra_links = (ExternalDagLink(),)
 
@@ -249,7 +249,7 @@ class ExternalTaskMarker(EmptyOperator):
         recursion_depth: how far to follow.
     """
 
-    template_fields = ["external_dag_id", "external_task_id", "logical_date"]
+    template_fields = ("external_dag_id", "external_task_id", "logical_date")
     ui_color = "#4db7db"
     operator_extra_links = (ExternalDagLink(),)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from gnomon.sdk.branch import BranchMixIn
 from gnomon.sdk.calls import KeywordParameters, is_async_callable
@@ -27,7 +27,7 @@ class PythonOperator(BaseOperator):
     """
 
     template_fields: Collection[str] = ("templates_dict", "op_args", "op_kwargs")
-    template_fields_renderers = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
     ui_color = "#ffefeb"
     shallow_copy_attrs: Sequence[str] = ("python_callable", "op_kwargs")
 

@@ -38,7 +38,7 @@ class PythonSensor(BaseSensorOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.python_callable = python_callable
-        self.op_args = op_args or []
+        self.op_args: Any = op_args or []
         self.op_kwargs = op_kwargs or {}
         self.templates_dict = templates_dict
 

@@ -62,7 +62,7 @@ class SubprocessHook(BaseHook):
                 stderr=subprocess.STDOUT,
                 cwd=folder,
                 env=env if env is not None else os.environ,
-                preexec_fn=_lead_a_group,
+                preexec_fn=_lead_a_group,  # noqa: PLW1509 - a task's process has no other threads that matter
             )
             self.log.info("Output:")
             line = ""

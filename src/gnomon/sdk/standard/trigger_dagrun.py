@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from gnomon.model.states import DagRunState
 from gnomon.sdk.exceptions import AirflowException, DagRunTriggerException
@@ -57,7 +57,7 @@ class TriggerDagRunOperator(BaseOperator):
         "trigger_dag_id", "trigger_run_id", "logical_date", "run_after", "conf", "wait_for_completion",
         "skip_when_already_exists", "note",
     )  # fmt: skip
-    template_fields_renderers = {"conf": "py"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"conf": "py"}
     ui_color = "#ffefeb"
     operator_extra_links = (TriggerDagRunLink(),)
 
@@ -67,7 +67,7 @@ class TriggerDagRunOperator(BaseOperator):
         trigger_dag_id: str,
         trigger_run_id: str | None = None,
         conf: dict[str, Any] | None = None,
-        logical_date: str | datetime | None = NOTSET,  # type: ignore[assignment]
+        logical_date: str | datetime | None = NOTSET,
         reset_dag_run: bool = False,
         wait_for_completion: bool = False,
         poke_interval: int = 60,
@@ -99,11 +99,11 @@ class TriggerDagRunOperator(BaseOperator):
         self.run_after = run_after
         self.note = note
         self.logical_date: Any = logical_date if is_arg_set(logical_date) else execution_date
-        if self.logical_date is not None and is_arg_set(self.logical_date):
-            if not isinstance(self.logical_date, (str, datetime)):
-                raise TypeError(
-                    f"Expected str, datetime.datetime, or None for parameter 'logical_date'. Got {type(logical_date).__name__}"
-                )
+        given = self.logical_date
+        if given is not None and is_arg_set(given) and not isinstance(given, (str, datetime)):
+            raise TypeError(
+                f"Expected str, datetime.datetime, or None for parameter 'logical_date'. Got {type(given).__name__}"
+            )
 
     def execute(self, context: Any) -> None:
         """Ask for the run.

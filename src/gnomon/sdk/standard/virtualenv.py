@@ -198,7 +198,12 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         venv_cache_path: keep environments there and use them again (templated).
     """
 
-    template_fields = (*_BasePythonVirtualenvOperator.template_fields, "requirements", "index_urls", "venv_cache_path")
+    template_fields: Collection[str] = (
+        *_BasePythonVirtualenvOperator.template_fields,
+        "requirements",
+        "index_urls",
+        "venv_cache_path",
+    )
 
     def __init__(
         self,
@@ -222,9 +227,8 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         ids = index_urls_from_connection_ids
         self.index_urls_from_connection_ids: Any = [ids] if isinstance(ids, str) else ids
         self.venv_cache_path = venv_cache_path
-        if serializer_package := {"cloudpickle": "cloudpickle", "dill": "dill"}.get(self.serializer):
-            if not system_site_packages and serializer_package not in self.requirements:
-                self.requirements.append(serializer_package)
+        if not system_site_packages and self.serializer != "pickle" and self.serializer not in self.requirements:
+            self.requirements.append(self.serializer)
 
     def _interpreter(self, folder: Path) -> Path:
         if self.venv_cache_path is None:
@@ -294,7 +298,7 @@ class ExternalPythonOperator(_BasePythonVirtualenvOperator):
         expect_pendulum: pendulum has to be importable there.
     """
 
-    template_fields = (*_BasePythonVirtualenvOperator.template_fields, "python")
+    template_fields: Collection[str] = (*_BasePythonVirtualenvOperator.template_fields, "python")
 
     def __init__(
         self, *, python: str, python_callable: Callable[..., Any], expect_pendulum: bool = True, **kwargs: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from gnomon.sdk.calls import determine_kwargs
 from gnomon.sdk.standard.bash import BashOperator
@@ -16,7 +16,7 @@ class _BashDecoratedOperator(DecoratedOperator, BashOperator):
     """The operator behind @task.bash."""
 
     template_fields = (*DecoratedOperator.template_fields, *BashOperator.template_fields)
-    template_fields_renderers = {
+    template_fields_renderers: ClassVar[dict[str, str]] = {
         **DecoratedOperator.template_fields_renderers,
         **BashOperator.template_fields_renderers,
     }

@@ -40,7 +40,9 @@ def stub(
     **kwargs: Any,
 ) -> Any:
     """Make a task that a worker of another language runs."""
-    further = {name: value for name, value in (("queue", queue), ("executor", executor)) if value is not None}
+    further: dict[str, Any] = {
+        name: value for name, value in (("queue", queue), ("executor", executor)) if value is not None
+    }
     return task_decorator_factory(
         decorated_operator_class=_StubOperator, python_callable=python_callable, **further, **kwargs
     )
