@@ -62,6 +62,13 @@ class LazyGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         return super().parse_args(ctx, args or ["--help"])
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # As a shell expects it of a program that Ctrl-C has ended.
+            sys.exit(130)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         entry = self._table.get(name) or self._fallback.get(name)

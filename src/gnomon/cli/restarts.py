@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 #: A process that lived this long was well; the next death is a first one again.
-STABLE_SECONDS = 30.0
+STABLE_SECONDS = 5.0
 #: It is started again after these many seconds; the last one repeats.
-DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+DELAYS = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)
 
 
 @dataclass

@@ -158,10 +158,7 @@ def _worker() -> Iterator[subprocess.Popen[bytes]]:
 def interruptible() -> Iterator[None]:
     """Let SIGTERM end the run as Ctrl-C does, so that nothing is left running."""
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:
         yield
     finally:
@@ -302,6 +299,11 @@ async def until_over(created: Run, store: Store, view: Shown, worker: subprocess
                 if triggerer is None and any(ti.state == "deferred" for ti in instances):
                     triggerer = await _start_triggerer(store)
                 await _next_change(notices, [gone, died])
+        except asyncio.CancelledError:
+            # While the scheduler is still there to take what the worker has to say about the tasks it ends.
+            worker.send_signal(signal.SIGINT)
+            await asyncio.wait({gone}, timeout=_WORKER_GRACE_SECONDS)
+            raise
         finally:
             if triggerer is not None:
                 await triggerer.stop()
