@@ -85,6 +85,7 @@ airflow.sdk.definitions._internal.templater gnomon.sdk.templating *
 airflow.sdk.definitions._internal.types gnomon.sdk.types *
 airflow.sdk.execution_time.context gnomon.sdk.runtime.exported context_to_airflow_vars
 airflow.sdk.execution_time.context gnomon.sdk.runtime.context context_get_outlet_events
+airflow.sdk.execution_time.context gnomon.sdk NEVER_EXPIRE
 airflow.sdk.execution_time.lazy_sequence gnomon.sdk.runtime.xcom LazyXComSequence
 airflow.sdk.execution_time.macros gnomon.sdk.macros *
 airflow.sdk.execution_time.secrets_masker gnomon.sdk.log mask_secret redact
