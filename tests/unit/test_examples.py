@@ -20,12 +20,10 @@ def made(tmp_path):
 
 
 def test_the_examples_are_a_project_as_dev_init_makes_it(made):
-    # Only what is committed: a project's own .gitignore keeps files with secrets out.
     listed = subprocess.run(
         ["git", "ls-files", "-z", "."], cwd=EXAMPLES, capture_output=True, text=True, check=True
     ).stdout.split("\0")
     committed = {path for path in listed if path}
-    ignored = {".env", "airflow_settings.yaml"}
 
-    assert committed == set(scaffold.FILES) - ignored
+    assert committed == set(scaffold.FILES)
     assert [path for path in committed if (EXAMPLES / path).read_bytes() != (made / path).read_bytes()] == []
