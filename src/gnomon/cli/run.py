@@ -157,7 +157,6 @@ def _worker() -> Iterator[subprocess.Popen[bytes]]:
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """Let SIGTERM end the run as Ctrl-C does, so that nothing is left running."""
-
     before = signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:
         yield

@@ -39,6 +39,9 @@ GRACE_SECONDS = 10.0
 ALREADY_RUNNING = 3
 #: A log is set aside when it is longer than this at the start.
 _LOG_BYTES = 10_000_000
+#: How long the rest waits for the scheduler and the dag-processor, which may have many files to read.
+_HEAD_START_SECONDS = 0.7
+_FIRST = ("scheduler", "dag-processor")
 _CONTROL_SIDE = ("scheduler", "dag-processor", "triggerer", "api-server")
 
 
@@ -174,6 +177,10 @@ class Supervisor:
                 self._tell(
                     "running", part=part.name, pid=pid, seconds=round(time.monotonic() - self.born[part.name], 3)
                 )
+        if self.prepared and all(
+            self.state.parts[name].state == "running" for name in _FIRST if name in self.state.parts
+        ):
+            self._start_rest()
         if not self.was_ready and all(part.state == "running" for part in self.state.parts.values()):
             self.was_ready = True
             self._tell("ready", port=self.options.port)
@@ -248,8 +255,7 @@ class Supervisor:
         return [name for name in _CONTROL_SIDE if name in self.state.parts]
 
     def _order(self, name: str, argv: list[str]) -> None:
-        if self.channel is None:
-            return  # its successor will start everything that is missing
+        assert self.channel is not None
         order = {"fork": name, "argv": argv, "log": str(self.logs / f"{name}.log")}
         with contextlib.suppress(OSError):
             self.channel.sendall(json.dumps(order).encode() + b"\n")
@@ -258,8 +264,10 @@ class Supervisor:
 
     def _start(self, name: str) -> None:
         part = self.state.parts[name]
-        if self.stopping or part.pid:
+        if self.stopping or part.pid or part.state == "starting":
             return
+        if name in _CONTROL_SIDE and self.channel is None:
+            return  # the zygote's successor starts everything that is missing
         self.born[name] = time.monotonic()
         self._set(part, "starting")
         if name in _CONTROL_SIDE:
@@ -321,6 +329,13 @@ class Supervisor:
             return
         self.prepared = True
         self._tell("prepared", said=self._last_words("prepare"))
+        # First what runs start from; the rest costs a second of CPU time, which the first run needs more.
+        for name in _FIRST:
+            if name in self.state.parts:
+                self._start(name)
+        self._after(_HEAD_START_SECONDS, self._start_rest)
+
+    def _start_rest(self) -> None:
         for name in self._control_side():
             self._start(name)
 

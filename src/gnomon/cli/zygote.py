@@ -12,7 +12,9 @@ its children and itself.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
+import importlib
 import json
 import os
 import select
@@ -24,11 +26,9 @@ from typing import Any
 #: Modules that two or more control-side processes need; a missing one is that process's own problem.
 SHARED = (
     "asyncio",
-    "gnomon.cli.parts",
     "gnomon.service.logs",
     "gnomon.service.service",
-    "gnomon.store.engine",
-    "gnomon.wire.execution",
+    "gnomon.api.execution.handlers",
     "gnomon.scheduler.service",
 )
 
@@ -43,7 +43,7 @@ def main(channel: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor ends us by closing the channel
     signal.set_wakeup_fd(wake_write)
-    _import_shared()
+    _import_store()
     _say(peer, {"ready": os.getpid()})
     children: set[int] = set()
     try:
@@ -54,9 +54,19 @@ def main(channel: int) -> None:
                 os.kill(pid, signal.SIGTERM)
 
 
-def _import_shared() -> None:
-    import importlib
+def _import_store() -> None:
+    """Import what preparing the database takes; that goes on in a child while the rest is imported here."""
+    # structlog draws tracebacks with Rich if it finds it: 5 MB in each process, for logs that nobody sees in colour.
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    with contextlib.suppress(ImportError):
+        importlib.import_module("structlog")
+    del sys.modules["rich"]
+    importlib.import_module("gnomon.store.engine")
+    importlib.import_module("gnomon.cli.parts")
 
+
+@functools.cache
+def _import_rest() -> None:
     for name in SHARED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -80,9 +90,14 @@ def _serve(peer: socket.socket, wake: int, children: set[int]) -> None:
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
                 order = json.loads(line)
+                prepares = order["fork"] == "prepare"
+                if not prepares:
+                    _import_rest()
                 pid = _fork(order, peer, wake)
                 children.add(pid)
                 _say(peer, {"forked": order["fork"], "pid": pid})
+                if prepares:
+                    _import_rest()
 
 
 def _reap(peer: socket.socket, children: set[int]) -> None:
