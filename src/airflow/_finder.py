@@ -96,10 +96,8 @@ def attribute_getter(module: str) -> Callable[[str], Any]:
             from gnomon.sdk.exceptions import DeprecatedImportWarning
 
             # What has no new home of Airflow's own is only said to be old.
-            instead = f" Please use `{home.instead!r}`." if home.instead.startswith("airflow.") else ""
-            warnings.warn(
-                f"The `{module}.{name}` attribute is deprecated.{instead}", DeprecatedImportWarning, stacklevel=2
-            )
+            instead = f"; import it from {home.instead}" if home.instead.startswith("airflow.") else ""
+            warnings.warn(f"{module}.{name} is an old name{instead}", DeprecatedImportWarning, stacklevel=2)
         return value
 
     return __getattr__

@@ -163,9 +163,7 @@ def test_terminate_calls_on_kill_and_the_group_gets_the_signal(site: Site, tmp_p
     eventually(lambda: not alive(child))
 
 
-def test_a_task_that_ignores_sigterm_is_killed_when_patience_ends(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_task_that_ignores_sigterm_is_killed_when_patience_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__KILLED_TASK_CLEANUP_TIME", "0.2")
     site.write(
         """
@@ -501,7 +499,9 @@ def test_a_log_that_cannot_be_written_fails_the_try_with_a_sentence(
 
 
 def test_a_worker_that_is_interrupted_ends_its_tasks_even_if_no_scheduler_hears(site: Site) -> None:
-    site.write("import time\ndef work(channel):\n    print('on')\n    time.sleep(1000)\ndef on_kill(): print('on_kill')")
+    site.write(
+        "import time\ndef work(channel):\n    print('on')\n    time.sleep(1000)\ndef on_kill(): print('on_kill')"
+    )
     worker = site.start()
     site.scheduler.accept()
     workload = site.workload("work")

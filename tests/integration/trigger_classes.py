@@ -1,6 +1,6 @@
 """Triggers for tests, imported by the runner as users' triggers are."""
 
-# ruff: noqa: ASYNC110, ASYNC230, ASYNC240 - tests look at files
+# ruff: noqa: ASYNC110, ASYNC230 - tests look at files
 
 from __future__ import annotations
 

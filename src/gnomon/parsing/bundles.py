@@ -49,16 +49,25 @@ def configured() -> list[LocalBundle]:
         entries = [{"name": "dags-folder", "classpath": "LocalDagBundle", "kwargs": {}}]
     if not isinstance(entries, list):
         raise ConfigError(f"{_OPTION} must be a JSON list of bundles")
-    given = conf.get("core", "dag_ignore_file_syntax", fallback=None) or "glob"
-    if given not in ("glob", "regexp"):
-        raise ConfigError(f"[core] dag_ignore_file_syntax must be glob or regexp, not {given!r}")
-    syntax: Syntax = "regexp" if given == "regexp" else "glob"
+    syntax = ignore_syntax()
     safe_mode = conf.getboolean("core", "dag_discovery_safe_mode", fallback=True)
     found = [_bundle(number, entry, syntax, safe_mode) for number, entry in enumerate(entries)]
     names = [bundle.name for bundle in found]
     if len(set(names)) < len(names):
         raise ConfigError(f"{_OPTION} has two bundles of one name: {', '.join(names)}")
     return found
+
+
+def ignore_syntax() -> Syntax:
+    """Return how .airflowignore is written.
+
+    Raises:
+        ConfigError: the setting is neither glob nor regexp.
+    """
+    given = conf.get("core", "dag_ignore_file_syntax", fallback=None) or "glob"
+    if given not in ("glob", "regexp"):
+        raise ConfigError(f"[core] dag_ignore_file_syntax must be glob or regexp, not {given!r}")
+    return "regexp" if given == "regexp" else "glob"
 
 
 def _bundle(number: int, entry: Any, syntax: Syntax, safe_mode: bool) -> LocalBundle:

@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gnomon.parsing.bundles import ignore_syntax
 from gnomon.parsing.discovery import find_dag_files
 from gnomon.parsing.loader import load_file
 from gnomon.service.config import conf
@@ -117,6 +118,5 @@ def _files(folder: str, safe_mode: bool) -> Iterator[str]:
     if os.path.isfile(folder):
         yield folder
         return
-    syntax = conf.get("core", "dag_ignore_file_syntax", fallback=None) or "glob"
-    for relative in find_dag_files(folder, syntax=syntax, safe_mode=safe_mode).files:
+    for relative in find_dag_files(folder, syntax=ignore_syntax(), safe_mode=safe_mode).files:
         yield os.path.join(folder, relative)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from types import FunctionType
 from typing import Any
 
 
@@ -21,12 +22,15 @@ class KeywordParameters:
         Raises:
             ValueError: a positional argument has the name of one of `kwargs`.
         """
+        if (names := _plain_names(func)) is not None:
+            for name in names[: min(len(args), func.__code__.co_argcount)]:
+                _refuse_reserved(name, kwargs)
+            return cls({name: kwargs[name] for name in names if name in kwargs})
         parameters = inspect.signature(func).parameters
         for name, parameter in list(parameters.items())[: len(args)]:
             if parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
                 continue
-            if name in kwargs:
-                raise ValueError(f"The key {name!r} in args is a part of kwargs and therefore reserved.")
+            _refuse_reserved(name, kwargs)
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
             return cls(kwargs)
         # The context's values are worked out when they are read, so only those wanted are.
@@ -39,6 +43,21 @@ class KeywordParameters:
     def serializing(self) -> Mapping[str, Any]:
         """Return the mapping to send to another process."""
         return self._kwargs
+
+
+def _plain_names(func: Callable[..., Any]) -> tuple[str, ...] | None:
+    """Return the parameters of a plain function without * and **, without what `inspect` costs a forked process."""
+    if type(func) is not FunctionType or func.__dict__:  # a wrapper says what it wraps in __dict__
+        return None
+    code = func.__code__
+    if code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        return None
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def _refuse_reserved(name: str, kwargs: Mapping[str, Any]) -> None:
+    if name in kwargs:
+        raise ValueError(f"the argument {name!r} is given by position, but it is also a key of the context")
 
 
 def determine_kwargs(func: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -242,7 +242,7 @@ def add_deprecated_classes(
             target = imports.get(name) or (f"{imports['*']}.{name}" if "*" in imports and name[:2] != "__" else None)
             if target is None:
                 raise AttributeError(f"The module `{full!r}` has no attribute `{name!r}`")
-            said = message or "The `{module}.{name}` attribute is deprecated. Please use `{target!r}`."
+            said = message or "{module}.{name} is an old name; use {target}"
             said = said.format(module=full, name=name, target=target)
             warnings.warn(f"{said} {extra_message}." if extra_message else said, DeprecatedImportWarning, stacklevel=2)
             home, _, attribute = target.rpartition(".")

@@ -93,7 +93,7 @@ def _limit() -> int:
     return _max_length
 
 
-def _plain(value: Any) -> Any:  # noqa: PLR0911 - one per kind
+def _plain(value: Any) -> Any:
     """Return something that JSON can hold, the same for equal values."""
     if value is None or isinstance(value, bool | int):
         return value

@@ -40,7 +40,7 @@ def test_each_name_is_there_and_old_ones_warn(module, name, home):
         assert said == []
     else:
         assert len(said) == 1
-        assert f"`{module}.{name}`" in said[0]
+        assert said[0].startswith(f"{module}.{name} is an old name")
         assert not home.instead.startswith("airflow.") or home.instead in said[0]
 
 
@@ -88,7 +88,7 @@ def test_a_warning_points_at_the_line_that_imports():
         from airflow.operators.bash import BashOperator  # noqa: F401
 
     assert [one.filename for one in caught] == [__file__]
-    assert "'airflow.providers.standard.operators.bash.BashOperator'" in str(caught[0].message)
+    assert "airflow.providers.standard.operators.bash.BashOperator" in str(caught[0].message)
 
 
 def test_what_is_not_there_is_an_import_error():

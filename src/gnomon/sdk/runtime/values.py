@@ -101,7 +101,7 @@ def _plain_dict(value: dict[Any, Any], path: str, depth: int) -> dict[str, Any]:
     return plain
 
 
-def _unusual(value: Any, path: str, depth: int) -> Any:  # noqa: PLR0911 - one per kind
+def _unusual(value: Any, path: str, depth: int) -> Any:
     kind = type(value)
     if hasattr(kind, "__resolve_lazily__"):
         return to_plain(value.__resolve_lazily__(), path, depth)

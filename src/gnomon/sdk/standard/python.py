@@ -73,9 +73,9 @@ class PythonOperator(BaseOperator):
         self.op_kwargs = self.determine_kwargs(context)
         returned = self.execute_callable()
         if self.show_return_value_in_logs:
-            self.log.info("Done. Returned value was: %s", returned)
+            self.log.info("The function returned %s", returned)
         else:
-            self.log.info("Done. Returned value not shown")
+            self.log.info("The function returned a value that is not shown")
         return returned
 
     def determine_kwargs(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
