@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from gnomon.model.run import Instance
+from gnomon.model.instance import Instance
 
 K = TypeVar("K")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Raw
 
 from gnomon.executors.executor import Executor
-from gnomon.model.run import Counted, Instance
+from gnomon.model.instance import Counted, Instance
 from gnomon.scheduler.turn import Turn
 from gnomon.scheduler.world import World
 from gnomon.wire import execution as x

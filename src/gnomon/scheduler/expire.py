@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from gnomon.model.run import Instance
+from gnomon.model.instance import Instance
 from gnomon.model.states import DagRunState
 from gnomon.model.states import TaskInstanceState as Ti
 from gnomon.scheduler.plan_runs import PlanRuns

@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from gnomon.executors.executor import Executor, PieceEnded, StartAsked
 from gnomon.model import transitions
-from gnomon.model.run import Instance
+from gnomon.model.instance import Instance
 from gnomon.model.schedule import moment
 from gnomon.model.states import DagRunState
 from gnomon.model.states import TaskInstanceState as Ti

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gnomon.model.run import Instance
+from gnomon.model.instance import Instance
 from gnomon.scheduler.world import ActiveRun, World
 from gnomon.store.scheduling import Batch, RunChange
 

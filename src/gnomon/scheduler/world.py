@@ -15,7 +15,8 @@ import structlog
 
 from gnomon.model.admit import Lane, Pool, Usage, Waiting
 from gnomon.model.graph import Graph
-from gnomon.model.run import Counted, Instance, LiveRun
+from gnomon.model.instance import Counted, Instance
+from gnomon.model.run import LiveRun
 from gnomon.model.schedule import Schedule, schedule_of
 from gnomon.model.states import DagRunState
 from gnomon.model.states import TaskInstanceState as Ti

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from gnomon.model.run import Instance
+from gnomon.model.instance import Instance
 from gnomon.model.states import DagRunState
 from gnomon.store import tables as t
 from gnomon.store.database import Database

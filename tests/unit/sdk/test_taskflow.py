@@ -242,7 +242,7 @@ def test_determine_kwargs_takes_what_the_function_wants():
     assert determine_kwargs(lambda a, b: 0, [1], {"b": 2, "c": 3}) == {"b": 2}
     assert determine_kwargs(lambda a, **rest: 0, [1], {"b": 2, "c": 3}) == {"b": 2, "c": 3}
     assert KeywordParameters.determine(lambda *, x: 0, [], {"x": 1, "y": 2}).unpacking() == {"x": 1}
-    with pytest.raises(ValueError, match="'ds' in args"):
+    with pytest.raises(ValueError, match="'ds' is given by position"):
         determine_kwargs(lambda ds: 0, [1], {"ds": 2})
 
 
