@@ -340,8 +340,7 @@ async def _start_triggerer(store: Store) -> Any:
 async def _wait_for(worker: subprocess.Popen[bytes]) -> None:
     """Return when the worker has ended, which it should not before the run has."""
     if not hasattr(os, "pidfd_open"):
-        while worker.poll() is None:
-            await asyncio.sleep(0.2)
+        await asyncio.to_thread(worker.wait)
         return
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
