@@ -78,7 +78,7 @@ check_run() {
         kill -INT -- -$group
         wait $group || true
         tail -n 40 /tmp/out
-        left=$(grep -lsz gnomon /proc/[0-9]*/cmdline | grep -v "^/proc/$$/" || true)
+        left=$(grep -lsz "/gnomon/[.]venv/" /proc/[0-9]*/cmdline || true)
         for file in $left; do tr "\0" " " <"$file"; echo; done
         [ -z "$left" ] || { echo "the processes above were left after Ctrl-C"; exit 1; }
         echo "nothing is left"
