@@ -252,6 +252,7 @@ def show(
     verbose: Verbose = False,
 ) -> None:
     """Print the tasks of a DAG and their dependencies, in the DOT language of Graphviz."""
+    from gnomon.cli.dot import as_dot
     from gnomon.wire.dag import decode
 
     with opened() as store:
@@ -268,21 +269,6 @@ def show(
     with open(save, "w", encoding="utf-8") as file:
         file.write(text + "\n")
     print(f"File {save} saved")
-
-
-def as_dot(dag: Any) -> str:
-    """Return a DAG in the DOT language."""
-
-    def quoted(text: str) -> str:
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-    lines = [f"digraph {quoted(dag.dag_id)} {{", f"\tgraph [label={quoted(dag.dag_id)} labelloc=t rankdir=LR]"]
-    for task in dag.tasks:
-        look = f"color={quoted(task.ui_fgcolor)} fillcolor={quoted(task.ui_color)} shape=rectangle"
-        lines.append(f'\t{quoted(task.task_id)} [{look} label={quoted(task.task_id)} style="filled,rounded"]')
-    for task in dag.tasks:
-        lines += [f"\t{quoted(up)} -> {quoted(task.task_id)}" for up in task.upstream]
-    return "\n".join([*lines, "}"])
 
 
 @app.command("list-jobs")
