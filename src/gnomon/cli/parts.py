@@ -117,7 +117,10 @@ def _dag_processor(argv: list[str]) -> None:
     with open_store() as store:
         handlers = Handlers(store)
         processor = DagProcessor(
-            store.dags, lambda request: handlers.handle(None, request), outage=(OSError, Unavailable)
+            store.dags,
+            lambda request: handlers.handle(None, request),
+            outage=(OSError, Unavailable),
+            listen=lambda loop, call: store.notifier.subscribe(loop, ["parse"], lambda notice: call(notice.payload)),
         )
         _services(SignOfLife(store, "DagProcessorJob"), processor)
 

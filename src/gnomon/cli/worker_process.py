@@ -52,9 +52,8 @@ def main(arguments: list[str]) -> int:
     from gnomon.worker.supervisor import Worker, WorkerError
 
     _configure_logs()
-    worker = Worker(options.socket, options.name, options.slots, options.queues.split(","))
     try:
-        worker.run()
+        Worker(options.socket, options.name, options.slots, options.queues.split(",")).run()
     except WorkerError as error:
         logging.getLogger(__name__).error("%s", error)
         return 1

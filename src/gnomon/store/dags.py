@@ -252,6 +252,7 @@ class Dags:
             conn.execute(delete(_file).where(*in_file))
             parses.rivals_of(conn, [dag_id])
             notify_in(conn, "dag", dag_id)
+            notify_in(conn, "parse", f"{row.bundle_name}:{row.relative_fileloc}")
         return runs
 
 
