@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _ESCAPE = re.compile(r"\x1B[@-_][0-?]*[ -/]*[@-~]")
+
+
+#: Writes one line of level info into the log of the try, given the text and a logger's name; False if it did not.
+#: The process of a try sets it: a record of `logging` touches a hundred pages more, which a fork then has to copy.
+write_line: Callable[[str, str], bool] | None = None
+
+
+def say(operator: Any, event: str) -> None:
+    """Log what every try of an operator says."""
+    kind = type(operator)
+    name = operator._logger_name or f"airflow.task.operators.{kind.__module__}.{kind.__qualname__}"
+    if write_line is None or not write_line(event, name):
+        operator.log.info("%s", event)
 
 
 class LoggingMixin:

@@ -383,7 +383,13 @@ class BaseOperator(OperatorDefaults, AbstractOperator, metaclass=OperatorMeta):
 
     def prepare_for_execution(self) -> BaseOperator:
         """Return a copy to render and run, so that the DAG's own stays as it was written."""
-        return copy.copy(self)
+        kind = type(self)
+        if kind.__reduce_ex__ is not object.__reduce_ex__ or kind.__getstate__ is not object.__getstate__:
+            return copy.copy(self)
+        # What `copy` does for a plain object, with a tenth of the code: each try runs this in fresh memory.
+        twin = kind.__new__(kind)
+        twin.__dict__.update(self.__dict__)
+        return twin
 
     def unmap(self, resolve: Any) -> BaseOperator:
         """Return the operator itself: it is not mapped."""

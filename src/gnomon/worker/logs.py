@@ -83,7 +83,7 @@ def line(event: str, *, level: str, logger: str, **more: Any) -> bytes:
     return _line(entry)
 
 
-def say(event: str, *, logger: str = "airflow.task") -> bool:
+def say(event: str, logger: str = "airflow.task") -> bool:
     """Write one line of level info into the open log; False if none is open.
 
     What each try says twice: through `logging` that would touch a hundred more pages that a fork shares.

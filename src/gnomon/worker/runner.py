@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from gnomon.sdk import exceptions as errors
+from gnomon.sdk import log as sdk_log
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.runtime import current, values, xcom
 from gnomon.sdk.runtime.callbacks import call, run_callbacks
@@ -77,6 +78,7 @@ def preload() -> None:
 
     from gnomon.sdk import dag, templating  # noqa: F401
 
+    sdk_log.write_line = logs.say
     templating.environment_classes()
     hostname()
     profile()
