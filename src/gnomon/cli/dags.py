@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gnomon.cli import output
+from gnomon.cli.arguments import Bundles, DagId, DateOrRun, Yes, compile_regex, confirmed, json_object
 from gnomon.cli.errors import CommandError, did_you_mean
 from gnomon.cli.lazy import application
 from gnomon.cli.opening import dag_of, find_run, opened, parse_date, run_of
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
     from gnomon.wire.dag import SerializedDag
 
 app = application("List, trigger, pause, test and inspect DAGs and their runs.")
-
-DagId = Annotated[str, typer.Argument(help="The id of the DAG.")]
-DateOrRun = Annotated[
-    str, typer.Argument(metavar="LOGICAL_DATE_OR_RUN_ID", help="The logical date or the run id of the DAG run.")
-]
-Bundles = Annotated[list[str] | None, typer.Option("-B", "--bundle-name", help="Only of this bundle; repeatable.")]
-Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
 
 #: What `dags list` shows when --columns does not say: Airflow shows all its columns, which no terminal can hold.
 _SHOWN = ("dag_id", "fileloc", "owners", "is_paused", "bundle_name", "bundle_version")
@@ -349,18 +342,6 @@ def trigger(
     output.rows([row], output_format)
 
 
-def json_object(text: str, option: str) -> dict[str, Any]:
-    """Return a JSON object given on the command line.
-
-    Raises:
-        CommandError: it is not one; the message names the option.
-    """
-    found = output.read_json(text, option)
-    if not isinstance(found, dict):
-        raise CommandError(f"{option} must be a JSON object such as '{{\"key\": 1}}'", exit_code=2)
-    return found
-
-
 @app.command("pause")
 def pause(
     dag_id: DagId,
@@ -409,17 +390,6 @@ def _set_paused(dag_id: str, is_paused: bool, regex: bool, yes: bool, output_for
             store.dags.set_paused(name, is_paused)
     # As Airflow does: the value that it had before.
     output.rows([{"dag_id": name, "is_paused": not is_paused} for name in concerned], output_format)
-
-
-def confirmed(what: str) -> bool:
-    """Ask whether to do something.
-
-    Raises:
-        CommandError: there is nobody to ask.
-    """
-    if not sys.stdin.isatty():
-        raise CommandError(f"there is nobody to ask whether to {what}", hint="-y goes ahead")
-    return bool(typer.confirm(f"You are about to {what}. Are you sure?"))
 
 
 @app.command("delete")
@@ -476,7 +446,6 @@ def try_dag(
 ) -> None:
     """Run a DAG once, here and now, with a private database; variables and connections are those of this one."""
     from gnomon.cli.run import run_once
-    from gnomon.cli.tasks import compile_regex
 
     pattern = compile_regex(mark_success, "--mark-success-pattern") if mark_success else None
 

@@ -61,7 +61,7 @@ def run(
     The run has a database of its own, so it neither needs nor disturbs what `dev start` runs. It sees the project's
     variables, connections and pools, and airflow_settings.yaml.
     """
-    from gnomon.cli.dags import json_object
+    from gnomon.cli.arguments import json_object
     from gnomon.cli.opening import parse_date
 
     given = json_object(conf, "-c/--conf") if conf else {}

@@ -6,11 +6,11 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
+from gnomon.cli.arguments import check_task
 from gnomon.cli.errors import CommandError
 from gnomon.cli.opening import find_run, opened, parse_date
 from gnomon.cli.run import Shape, create_run, interruptible, prepared, until_over
 from gnomon.cli.run_view import entry_lines
-from gnomon.cli.tasks import check_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

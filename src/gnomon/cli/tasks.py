@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gnomon.cli import output
-from gnomon.cli.dags import Bundles, DagId, DateOrRun, Yes, confirmed, json_object
-from gnomon.cli.errors import CommandError, did_you_mean
+from gnomon.cli.arguments import (
+    Bundles,
+    DagId,
+    DateOrRun,
+    Yes,
+    check_task,
+    compile_regex,
+    confirmed,
+    json_object,
+)
+from gnomon.cli.errors import CommandError
 from gnomon.cli.lazy import application
 from gnomon.cli.opening import dag_of, opened, parse_date, run_of
 from gnomon.cli.output import Format, Output, Verbose
@@ -38,17 +46,6 @@ def serialized(store: Store, dag_id: str) -> SerializedDag:
     if latest is None:
         raise CommandError(f"DAG {dag_id} has not been parsed yet")
     return decode(latest[1])
-
-
-def check_task(dag: SerializedDag, task_id: str) -> None:
-    """Do nothing if the DAG has the task.
-
-    Raises:
-        CommandError: it has not; close names are suggested.
-    """
-    known = [task.task_id for task in dag.tasks]
-    if task_id not in known:
-        raise CommandError(f"DAG {dag.dag_id} has no task {task_id!r}{did_you_mean(task_id, known)}")
 
 
 @app.command("list")
@@ -183,18 +180,6 @@ def _dags_like(store: Store, pattern: str) -> list[str]:
     if not found:
         raise CommandError(f"no DAG matches {pattern!r}")
     return found
-
-
-def compile_regex(pattern: str, option: str) -> re.Pattern[str]:
-    """Return a regular expression given on the command line.
-
-    Raises:
-        CommandError: it is none.
-    """
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise CommandError(f"{option}: {pattern!r} is not a regular expression: {error}", exit_code=2) from None
 
 
 def chosen_tasks(dag: SerializedDag, pattern: str | None, *, upstream: bool, downstream: bool) -> list[str] | None:
