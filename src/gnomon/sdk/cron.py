@@ -1,10 +1,13 @@
-"""Cron expressions: whether they are valid, and what they say in words."""
+"""Cron expressions: whether they are valid, and what they say in words; both are asked for each DAG of a file."""
 
 from __future__ import annotations
+
+from functools import cache
 
 from gnomon.sdk.exceptions import AirflowTimetableInvalid
 
 
+@cache
 def check_cron(expression: str) -> None:
     """Check a cron expression.
 
@@ -19,6 +22,7 @@ def check_cron(expression: str) -> None:
         raise AirflowTimetableInvalid(f"invalid cron expression {expression!r}: {error}") from None
 
 
+@cache
 def describe_cron(expression: str) -> str:
     """Return a cron expression in words, or nothing if there are none."""
     from cron_descriptor import (  # type: ignore[import-untyped]

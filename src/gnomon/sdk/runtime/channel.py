@@ -8,7 +8,6 @@ waits for any more is counted, and skipped by the next question.
 
 from __future__ import annotations
 
-import asyncio
 import select
 import socket
 import threading
@@ -85,6 +84,8 @@ async def ask_async(request: wire.Request) -> wire.Reply:
     if ask_natively is not None:
         reply: wire.Reply = await ask_natively(request)
         return reply
+    import asyncio  # a template without triggers and coroutines does without it
+
     return await asyncio.to_thread(channel.ask, request)
 
 
