@@ -22,7 +22,7 @@ def journal(ti, piece="run"):
     line = f"{ti.dag_id} {ti.run_id} {ti.task_id} {ti.map_index} {ti.try_number} {piece} {os.getpid()}\n"
     with open(JOURNAL, "ab", buffering=0) as file:
         file.write(line.encode())
-    time.sleep(0.02)
+    time.sleep(0.1)
 
 
 def work(ti):

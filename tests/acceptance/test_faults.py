@@ -114,9 +114,11 @@ def test_nothing_is_lost_and_nothing_runs_twice(
 def kill_at_random(store: Store, rng: random.Random) -> collections.Counter[str]:
     """Kill until every run is over, or enough was killed; return how often which part."""
     kills: collections.Counter[str] = collections.Counter()
+    turn: list[str] = []
     while unfinished(store) and sum(kills.values()) < KILLS:
         time.sleep(rng.uniform(0.02, 0.3))
-        part = rng.choice(PARTS)
+        turn = turn or rng.sample(PARTS, len(PARTS))  # each part once, in another order every time
+        part = turn.pop()
         if (pid := victim(part, rng)) is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
