@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import io
 import os
 import resource
 import signal
@@ -228,6 +229,9 @@ class Output:
                 self._fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         for standard in (1, 2):
             os.dup2(self._fd, standard)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(line_buffering=True)  # a file that ends its process has still said what it said
 
     def end(self, file: wire.ParseFile) -> None:
         """Keep what a file has printed."""
