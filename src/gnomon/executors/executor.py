@@ -92,8 +92,5 @@ class Executor(Protocol):
     def terminate(self, incarnation: str, key: TryKey, reason: str) -> None:
         """Have the process of a piece ended."""
 
-    def resync(self) -> None:
-        """Have every worker say hello again with what it holds: the scheduler forgot."""
-
     def flush(self) -> None:
         """Put what was said since the last flush on the wire."""

@@ -230,11 +230,6 @@ class LocalExecutor:
         for worker in self._of(incarnation):
             worker.write(x.Terminate(key=key, reason=reason))
 
-    def resync(self) -> None:
-        """Close all connections: workers connect again and say what they hold."""
-        for worker in list(self._connections):
-            worker.close()
-
     def flush(self) -> None:
         """Put what was said since the last flush on the wire, one write per worker."""
         self._flush_scheduled = False
