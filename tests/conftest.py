@@ -25,6 +25,11 @@ _WITH_PROCESSES = {"integration", "acceptance", "compat", "e2e"}
 _TESTS = Path(__file__).parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make compat`."""
+    parser.addoption("--compat", action="store_true", help="run all of tests/compat, not only its quick sample")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its tier, the folder it is in."""
     for item in items:
