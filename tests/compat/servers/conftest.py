@@ -1,0 +1,59 @@
+"""The environments of these tests, the servers, and one deployment that all of them use.
+
+Servers come from Debian packages (`scripts/install-compat-servers`) and from PyPI, and are started only when a test asks
+for them; a test whose server is not installed skips and names the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.compat.environments import CACHE, Environment, environment, gnomon_environment
+from tests.compat.servers import requirements, starting
+from tests.compat.servers.deployment import Deployment, running_deployment
+from tests.fixtures.postgresql_server import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def providers() -> Environment:
+    """This work tree with provider packages, and without Apache Airflow."""
+    overrides = CACHE / "overrides-servers.txt"
+    overrides.parent.mkdir(parents=True, exist_ok=True)
+    overrides.write_text(requirements.OVERRIDES, encoding="utf-8")
+    return gnomon_environment("servers", ["--override", str(overrides), *requirements.PROVIDERS])
+
+
+@pytest.fixture(scope="session")
+def stand_ins() -> Environment:
+    """Servers from PyPI: moto, fakesnow, aiosmtpd."""
+    return environment("stand-ins", requirements.STAND_INS)
+
+
+@pytest.fixture(scope="session")
+def dbt() -> Environment:
+    """dbt in an environment of its own, as Astro's guides have it."""
+    return environment("dbt", requirements.DBT)
+
+
+@pytest.fixture(scope="session")
+def deployment(providers: Environment) -> Iterator[Deployment]:
+    """All processes of Gnomon."""
+    with running_deployment(providers) as deployment:
+        yield deployment
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[int]:
+    """The port of a Redis."""
+    with starting.redis() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgresql: PostgresServer) -> Iterator[tuple[int, str]]:
+    """The port of a PostgreSQL and an empty database in it."""
+    name = postgresql.create()
+    yield postgresql.port, name
+    postgresql.drop(name)

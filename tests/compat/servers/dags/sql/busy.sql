@@ -1,0 +1,1 @@
+SELECT name, passengers FROM stations WHERE passengers > {{ params.at_least }} ORDER BY passengers DESC
