@@ -1,7 +1,7 @@
-"""The table of Airflow's names. `NAMES` are current paths, `MOVED` are old ones, which warn.
+"""The table of Airflow's names. `NAMES` are current paths, `MOVED` are old ones that Airflow 3 still has; they warn.
 
 A line is: module, where its objects live, names. `new=old` is a name that is called `old` there, `name=.` is the home
-module itself, `*` is every name of the home.
+module itself, `*` is every name of the home. Paths that Airflow 3 dropped are in `retired.txt`.
 """
 
 NAMES = """\
@@ -86,6 +86,7 @@ airflow.sdk.definitions._internal.types gnomon.sdk.types *
 airflow.sdk.execution_time.context gnomon.sdk.runtime.exported context_to_airflow_vars
 airflow.sdk.execution_time.context gnomon.sdk.runtime.context context_get_outlet_events
 airflow.sdk.execution_time.context gnomon.sdk NEVER_EXPIRE
+airflow.sdk.execution_time.hitl gnomon.sdk.runtime.human_input HITLUser get_hitl_detail_content_detail update_hitl_detail_response upsert_hitl_detail
 airflow.sdk.execution_time.lazy_sequence gnomon.sdk.runtime.xcom LazyXComSequence
 airflow.sdk.execution_time.macros gnomon.sdk.macros *
 airflow.sdk.execution_time.secrets_masker gnomon.sdk.log mask_secret redact
@@ -153,7 +154,6 @@ airflow.utils.edgemodifier gnomon.sdk.edges EdgeModifier Label
 airflow.utils.email gnomon.sdk.email send_email build_mime_message=build_message get_email_address_list
 airflow.utils.hashlib_wrapper gnomon.sdk.legacy md5
 airflow.utils.helpers gnomon.sdk.legacy as_flattened_list at_most_one build_airflow_dagrun_url chunks convert_camel_to_snake exactly_one is_container merge_dicts partition prune_dict validate_key
-airflow.utils.helpers gnomon.sdk.edges chain cross_downstream
 airflow.utils.log.logging_mixin gnomon.sdk.log LoggingMixin ExternalLoggingMixin StreamLogWriter remove_escape_codes
 airflow.utils.log.secrets_masker gnomon.sdk.log mask_secret redact
 airflow.utils.module_loading gnomon.sdk.legacy import_string qualname is_valid_dotpath iter_namespace
@@ -170,6 +170,22 @@ airflow.utils.types gnomon.sdk.types NOTSET ArgNotSet
 airflow.utils.types gnomon.model.states DagRunType
 airflow.utils.types gnomon.sdk.states DagRunTriggeredByType
 
+# plugins, listeners, cluster policies, installed providers
+airflow.plugins_manager gnomon.sdk.plugins *
+airflow.sdk.plugins_manager gnomon.sdk.plugins *
+airflow.listeners gnomon.sdk.listeners hookimpl
+airflow.listeners.listener gnomon.sdk.listeners get_listener_manager ListenerManager
+airflow.listeners.types gnomon.sdk.listener_specs AssetEvent
+airflow.listeners.spec.asset gnomon.sdk.listener_specs on_asset_created on_asset_alias_created on_asset_changed on_asset_event_emitted
+airflow.listeners.spec.dagrun gnomon.sdk.listener_specs on_dag_run_running on_dag_run_success on_dag_run_failed
+airflow.listeners.spec.importerrors gnomon.sdk.listener_specs on_new_dag_import_error on_existing_dag_import_error
+airflow.listeners.spec.lifecycle gnomon.sdk.listener_specs on_starting before_stopping
+airflow.listeners.spec.taskinstance gnomon.sdk.listener_specs on_task_instance_running on_task_instance_success on_task_instance_failed on_task_instance_skipped
+airflow.sdk.listener gnomon.sdk.listeners get_listener_manager ListenerManager
+airflow.policies gnomon.sdk.policies hookimpl
+airflow.policies gnomon.sdk.policy_specs task_policy dag_policy task_instance_mutation_hook pod_mutation_hook get_airflow_context_vars get_dagbag_import_timeout
+airflow.settings gnomon.sdk.policies task_policy dag_policy task_instance_mutation_hook pod_mutation_hook get_airflow_context_vars get_dagbag_import_timeout get_policy_plugin_manager
+
 # the standard provider
 airflow.providers.standard airflow.providers.standard.version __version__
 airflow.providers.standard.version gnomon.sdk.standard __version__
@@ -178,6 +194,7 @@ airflow.providers.standard.decorators.python gnomon.sdk.standard.decorators.pyth
 airflow.providers.standard.decorators.sensor gnomon.sdk.standard.decorators.sensor *
 airflow.providers.standard.decorators.stub gnomon.sdk.standard.decorators.stub *
 airflow.providers.standard.exceptions gnomon.sdk.standard.external_task DuplicateStateError ExternalDagDeletedError ExternalDagFailedError ExternalDagNotFoundError ExternalTaskFailedError ExternalTaskGroupFailedError ExternalTaskGroupNotFoundError ExternalTaskNotFoundError
+airflow.providers.standard.exceptions gnomon.sdk.standard.hitl HITLRejectException HITLTimeoutError HITLTriggerEventError
 airflow.providers.standard.hooks.filesystem gnomon.sdk.standard.hooks FSHook
 airflow.providers.standard.hooks.package_index gnomon.sdk.standard.hooks PackageIndexHook
 airflow.providers.standard.hooks.subprocess gnomon.sdk.standard.subprocesses SubprocessHook SubprocessResult working_directory
@@ -185,6 +202,7 @@ airflow.providers.standard.operators.bash gnomon.sdk.standard.bash BashOperator
 airflow.providers.standard.operators.branch gnomon.sdk.branch BaseBranchOperator BranchMixIn
 airflow.providers.standard.operators.datetime gnomon.sdk.standard.branches BranchDateTimeOperator target_times_as_dates
 airflow.providers.standard.operators.empty gnomon.sdk.standard.empty EmptyOperator
+airflow.providers.standard.operators.hitl gnomon.sdk.standard.hitl HITLOperator ApprovalOperator HITLBranchOperator HITLEntryOperator
 airflow.providers.standard.operators.latest_only gnomon.sdk.standard.branches LatestOnlyOperator
 airflow.providers.standard.operators.python gnomon.sdk.standard.python PythonOperator BranchPythonOperator ShortCircuitOperator
 airflow.providers.standard.operators.python gnomon.sdk.standard.virtualenv PythonVirtualenvOperator ExternalPythonOperator BranchPythonVirtualenvOperator BranchExternalPythonOperator is_venv_installed
@@ -200,6 +218,7 @@ airflow.providers.standard.sensors.time gnomon.sdk.standard.time_sensors TimeSen
 airflow.providers.standard.sensors.time_delta gnomon.sdk.standard.time_sensors TimeDeltaSensor TimeDeltaSensorAsync WaitSensor
 airflow.providers.standard.sensors.weekday gnomon.sdk.standard.time_sensors DayOfWeekSensor
 airflow.providers.standard.triggers.external_task gnomon.sdk.standard.triggers.external_task WorkflowTrigger DagStateTrigger
+airflow.providers.standard.triggers.hitl gnomon.sdk.standard.triggers.hitl HITLTrigger HITLTriggerEventFailurePayload HITLTriggerEventSuccessPayload
 airflow.providers.standard.triggers.file gnomon.sdk.standard.triggers.file FileTrigger FileDeleteTrigger
 airflow.providers.standard.triggers.temporal gnomon.sdk.standard.triggers.temporal DateTimeTrigger TimeDeltaTrigger
 airflow.providers.standard.utils.skipmixin gnomon.sdk.skip SkipMixin
@@ -209,15 +228,8 @@ airflow.providers.standard.utils.weekday gnomon.sdk.standard.weekday WeekDay
 MOVED = """\
 airflow airflow.sdk.definitions.asset Dataset
 airflow airflow.exceptions AirflowException
-airflow.contrib.sensors.file_sensor airflow.providers.standard.sensors.filesystem FileSensor
-airflow.datasets airflow.sdk.definitions.asset Dataset
-airflow.datasets airflow.sdk DatasetAlias=AssetAlias DatasetAll=AssetAll DatasetAny=AssetAny
-airflow.datasets.metadata airflow.sdk Metadata
 airflow.decorators airflow.sdk dag result setup task task_group teardown
 airflow.hooks.base airflow.sdk BaseHook
-airflow.hooks.base_hook airflow.sdk BaseHook
-airflow.hooks.dbapi airflow.providers.common.sql.hooks.sql DbApiHook
-airflow.hooks.dbapi_hook airflow.providers.common.sql.hooks.sql DbApiHook
 airflow.hooks.filesystem airflow.providers.standard.hooks.filesystem FSHook
 airflow.hooks.package_index airflow.providers.standard.hooks.package_index PackageIndexHook
 airflow.hooks.subprocess airflow.providers.standard.hooks.subprocess SubprocessHook SubprocessResult
@@ -226,55 +238,35 @@ airflow.lineage.hook airflow.sdk.lineage *
 airflow.models.abstractoperator airflow.sdk.definitions._internal.abstractoperator AbstractOperator NotMapped
 airflow.models.baseoperator airflow.sdk.bases.operator BaseOperator chain chain_linear cross_downstream
 airflow.models.baseoperatorlink airflow.sdk BaseOperatorLink
-airflow.models.dagparam airflow.sdk.definitions.param DagParam
-airflow.models.dataset gnomon.sdk.unavailable DatasetModel DatasetEvent
 airflow.models.operator airflow.sdk BaseOperator
 airflow.models.operator airflow.sdk.types Operator
 airflow.models.param airflow.sdk Param ParamsDict
 airflow.models.param airflow.sdk.definitions.param DagParam process_params
 airflow.models.skipmixin airflow.sdk SkipMixin
-airflow.models.slamiss gnomon.sdk.unavailable SlaMiss
 airflow.notifications.basenotifier airflow.sdk BaseNotifier
 airflow.operators.bash airflow.providers.standard.operators.bash BashOperator
-airflow.operators.bash_operator airflow.providers.standard.operators.bash BashOperator
 airflow.operators.branch airflow.sdk BaseBranchOperator BranchMixIn
-airflow.operators.branch_operator airflow.sdk BaseBranchOperator
-airflow.operators.dagrun_operator airflow.providers.standard.operators.trigger_dagrun TriggerDagRunOperator
 airflow.operators.datetime airflow.providers.standard.operators.datetime BranchDateTimeOperator
-airflow.operators.dummy airflow.providers.standard.operators.empty DummyOperator=EmptyOperator EmptyOperator
-airflow.operators.dummy_operator airflow.providers.standard.operators.empty DummyOperator=EmptyOperator EmptyOperator
 airflow.operators.email gnomon.sdk.standard.email EmailOperator
-airflow.operators.email_operator gnomon.sdk.standard.email EmailOperator
 airflow.operators.empty airflow.providers.standard.operators.empty EmptyOperator
 airflow.operators.generic_transfer airflow.providers.common.sql.operators.generic_transfer GenericTransfer
 airflow.operators.latest_only airflow.providers.standard.operators.latest_only LatestOnlyOperator
-airflow.operators.latest_only_operator airflow.providers.standard.operators.latest_only LatestOnlyOperator
 airflow.operators.python airflow.providers.standard.operators.python *
-airflow.operators.python_operator airflow.providers.standard.operators.python *
-airflow.operators.sql airflow.providers.common.sql.operators.sql *
-airflow.operators.subdag gnomon.sdk.unavailable SubDagOperator
 airflow.operators.trigger_dagrun airflow.providers.standard.operators.trigger_dagrun TriggerDagRunOperator TriggerDagRunLink
 airflow.operators.weekday airflow.providers.standard.operators.weekday BranchDayOfWeekOperator
 airflow.sensors.base airflow.sdk.bases.sensor BaseSensorOperator PokeReturnValue poke_mode_only
-airflow.sensors.base_sensor_operator airflow.sdk.bases.sensor BaseSensorOperator
 airflow.sensors.bash airflow.providers.standard.sensors.bash BashSensor
 airflow.sensors.date_time airflow.providers.standard.sensors.date_time DateTimeSensor DateTimeSensorAsync
 airflow.sensors.external_task airflow.providers.standard.sensors.external_task ExternalTaskSensor ExternalTaskMarker ExternalDagLink
-airflow.sensors.external_task_sensor airflow.providers.standard.sensors.external_task ExternalTaskSensor ExternalTaskMarker
 airflow.sensors.filesystem airflow.providers.standard.sensors.filesystem FileSensor
 airflow.sensors.python airflow.providers.standard.sensors.python PythonSensor
-airflow.sensors.sql airflow.providers.common.sql.sensors.sql SqlSensor
 airflow.sensors.time_delta airflow.providers.standard.sensors.time_delta TimeDeltaSensor TimeDeltaSensorAsync WaitSensor
 airflow.sensors.time_sensor airflow.providers.standard.sensors.time TimeSensor TimeSensorAsync
 airflow.sensors.weekday airflow.providers.standard.sensors.weekday DayOfWeekSensor
 airflow.serialization.serde airflow.sdk.serde *
-airflow.template.templater airflow.sdk.definitions._internal.templater Templater LiteralValue
-airflow.timetables.datasets airflow.sdk DatasetOrTimeSchedule=AssetOrTimeSchedule
 airflow.triggers.external_task airflow.providers.standard.triggers.external_task WorkflowTrigger DagStateTrigger
 airflow.triggers.file airflow.providers.standard.triggers.file FileTrigger
 airflow.triggers.temporal airflow.providers.standard.triggers.temporal DateTimeTrigger TimeDeltaTrigger
-airflow.utils.dag_parsing_context airflow.sdk get_parsing_context
-airflow.utils.dates gnomon.sdk.legacy days_ago
 airflow.utils.decorators gnomon.sdk.legacy apply_defaults
 airflow.utils.log.cloudwatch_task_handler airflow.providers.amazon.aws.log.cloudwatch_task_handler CloudwatchTaskHandler
 airflow.utils.log.es_task_handler airflow.providers.elasticsearch.log.es_task_handler ElasticsearchTaskHandler
@@ -285,11 +277,9 @@ airflow.utils.log.wasb_task_handler airflow.providers.microsoft.azure.log.wasb_t
 airflow.utils.operator_resources airflow.sdk.definitions.operator_resources *
 airflow.utils.setup_teardown airflow.sdk.definitions._internal.setup_teardown BaseSetupTeardownContext SetupTeardownContext
 airflow.utils.task_group airflow.sdk TaskGroup
-airflow.utils.template airflow.sdk literal
 airflow.utils.timeout airflow.sdk.execution_time.timeout timeout
 airflow.utils.timezone airflow.sdk.timezone *
 airflow.utils.trigger_rule airflow.task.trigger_rule TriggerRule
-airflow.utils.weekday airflow.providers.standard.utils.weekday WeekDay
 airflow.utils.weight_rule airflow.task.weight_rule WeightRule
 airflow.utils.weight_rule airflow.sdk.bases.operator DB_SAFE_MINIMUM DB_SAFE_MAXIMUM db_safe_priority
 airflow.utils.xcom airflow.models.xcom XCOM_RETURN_KEY

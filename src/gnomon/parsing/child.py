@@ -23,14 +23,15 @@ import msgspec
 from gnomon.model.schedule import schedule_of
 from gnomon.model.timetables import TimetableError
 from gnomon.parsing import loader, project
+from gnomon.sdk import listeners
 from gnomon.sdk.runtime.channel import ChannelClosedError, set_channel
 from gnomon.wire import dag as wire_dag
 from gnomon.wire import execution as wire
-from gnomon.wire import framing
+from gnomon.wire import framing, questions
 
 _PR_SET_PDEATHSIG = 1
 _FILES_PER_COLLECTION = 20
-_decode = wire.decoder(wire.ToParser).decode
+_decode = wire.decoder(questions.ToParser).decode
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +72,7 @@ class ParserChannel:
         with self._lock:
             self.send(wire.Tell(body=request))
 
-    def send(self, message: wire.ParsedFile | wire.Ask | wire.Tell) -> None:
+    def send(self, message: wire.ParsedFile | wire.Ask | wire.Tell | questions.Answered) -> None:
         """Send a message as it is."""
         self._sock.sendall(framing.pack(wire.encode(message)))
 
@@ -94,10 +95,18 @@ def run(sock: socket.socket, limits: Limits, parser: int) -> NoReturn:
         gc.disable()  # what a file leaves behind is collected between files, when most of it is garbage
         while (payload := framing.read_frame(sock)) is not None:
             request = _decode(payload)
+            if isinstance(request, questions.Question):
+                output.begin()
+                channel.send(answer(request, limits))
+                break
             output.begin()
             parsed = parse(request, limits)
             if os.getpid() != me:
                 break  # the file forked past the guard, and this is the copy
+            if parsed.error is not None and files == 0 and listeners.manager is not None:
+                # Later ones are parsed once more, in a child of their own.
+                kind = "existing" if request.failed_before else "new"
+                listeners.tell(f"on_{kind}_dag_import_error", filename=request.path, stacktrace=parsed.error)
             output.end(request)
             surroundings.restore()
             channel.send(parsed)
@@ -131,17 +140,32 @@ def _time_is_up(number: int, frame: FrameType | None) -> None:
     raise ImportTimedOutError("the file took too long")
 
 
+def answer(question: questions.Question, limits: Limits) -> questions.Answered:
+    """Answer a question about a user's class, within the time that importing a file may take."""
+    from gnomon.parsing import answering
+
+    try:
+        signal.setitimer(signal.ITIMER_REAL, limits.import_timeout)
+        answered = answering.answer(question)
+    except ImportTimedOutError:  # outside of the class itself
+        answered = questions.Answered(id=question.id, error=f"{question.classpath} took too long to answer")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return msgspec.structs.replace(answered, error=_explained(answered.error, limits))
+
+
 def parse(request: wire.ParseFile, limits: Limits) -> wire.ParsedFile:
     """Import one file, as its limits allow, and return what is in it."""
     try:
-        signal.setitimer(signal.ITIMER_REAL, limits.import_timeout)
+        timeout = loader.import_timeout(request.path, request.bundle_root, limits.import_timeout)
+        signal.setitimer(signal.ITIMER_REAL, timeout)
         loaded = loader.load_file(request.path, bundle_root=request.bundle_root, relative_path=request.relative_path)
         dags, problems = _serialize(loaded.dags, limits.profile)
     except ImportTimedOutError:  # outside of the import itself
         loaded, dags, problems = loader.LoadedFile(), [], ["ImportTimedOutError: the file took too long"]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    error = "\n\n".join(filter(None, [loaded.error, *problems])) or None
+    error = "\n\n".join(filter(None, [loaded.error, *loaded.refused.values(), *problems])) or None
     return wire.ParsedFile(
         bundle=request.bundle,
         relative_path=request.relative_path,

@@ -93,6 +93,8 @@ class DagBag:
         self.import_errors.pop(path, None)
         if loaded.error is not None:
             self.import_errors[path] = loaded.error
+        elif loaded.refused:
+            self.import_errors[path] = "\n".join(loaded.refused.values())
         for dag_id, dag in loaded.dags.items():
             other = self.dags.get(dag_id)
             if other is not None and other.fileloc != dag.fileloc:

@@ -23,6 +23,8 @@ class DagFile:
     modules: tuple[str, ...] = ()
     #: hash of the outcome that was recorded last
     recorded: str = ""
+    #: whether its last parse gave an error
+    failed: bool = False
     #: when it was parsed last, on the monotonic clock
     parsed_at: float = 0.0
     #: how many parsers have died with it

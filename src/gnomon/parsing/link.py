@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 from gnomon.service.environment import for_user_code
 from gnomon.wire import execution as wire
-from gnomon.wire import framing
+from gnomon.wire import framing, questions
 
 log = logging.getLogger(__name__)
 
 _RESTART_SECONDS = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 #: A parser that was asked to go, by the end of its connection, may take this long.
 _FAREWELL_SECONDS = 2.0
-_decode = wire.decoder(wire.FromParser).decode
+_decode = wire.decoder(questions.FromParser).decode
 
 Ask = Callable[[wire.Request], wire.Reply]
 
@@ -31,6 +31,7 @@ class ParserLink:
         on_parsed: called with each outcome, in the event loop.
         on_lost: called when the parser has died: whatever it was sent and has not answered is lost.
         ask: answers what user code asks while it is parsed; called in a thread.
+        on_answered: called with each answer to a question, in the event loop.
         python: the interpreter of the user's environment.
     """
 
@@ -40,11 +41,13 @@ class ParserLink:
         on_lost: Callable[[], None],
         ask: Ask,
         *,
+        on_answered: Callable[[questions.Answered], None] = lambda answered: None,
         python: str = sys.executable,
     ) -> None:
         self._on_parsed = on_parsed
         self._on_lost = on_lost
         self._ask = ask
+        self._on_answered = on_answered
         self._python = python
         self._process: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -60,8 +63,8 @@ class ParserLink:
         """Start the parser, and keep it running until `stop`."""
         self._task = asyncio.create_task(self._keep_running(), name="parser link")
 
-    def send(self, file: wire.ParseFile) -> bool:
-        """Have a file parsed; False if there is no parser at the moment."""
+    def send(self, file: wire.ParseFile | questions.Question) -> bool:
+        """Have a file parsed or a question answered; False if there is no parser at the moment."""
         if self._writer is None or self._writer.is_closing():
             return False
         self._writer.write(framing.pack(wire.encode(file)))
@@ -122,10 +125,13 @@ class ParserLink:
             for payload in splitter.feed(data):
                 await self._take(_decode(payload))
 
-    async def _take(self, message: wire.ParsedFile | wire.Ask | wire.Tell) -> None:
+    async def _take(self, message: wire.ParsedFile | wire.Ask | wire.Tell | questions.Answered) -> None:
         if isinstance(message, wire.ParsedFile):
             self._failures = 0
             self._on_parsed(message)
+            return
+        if isinstance(message, questions.Answered):
+            self._on_answered(message)
             return
         # One after the other: the parser gives replies to those who asked in the order in which they asked.
         reply = await asyncio.to_thread(self._answer, message.body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.machinery
+import logging
 import os
 import re
 import sys
@@ -16,12 +17,15 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from gnomon.parsing import failures, project
+from gnomon.parsing import failures, project, surroundings
 from gnomon.parsing.discovery import may_define_dags
+from gnomon.sdk import policies
 from gnomon.service import clock
 
 if TYPE_CHECKING:
     from gnomon.sdk.dag import DAG
+
+log = logging.getLogger(__name__)
 
 #: Warnings about the author's own lines, by the names of their categories.
 _FOR_THE_AUTHOR = re.compile(r"Deprecat|RemovedInAirflow|AirflowProvider")
@@ -38,6 +42,8 @@ class LoadedFile:
     dags: dict[str, DAG] = field(default_factory=dict)
     #: a text for the user
     error: str | None = None
+    #: DAGs that a cluster policy refused, and why
+    refused: dict[str, str] = field(default_factory=dict)
     #: (category, "file:line: message")
     warnings: list[tuple[str, str]] = field(default_factory=list)
     #: project files the import depends on, relative to the bundle's root where they are below it; a folder that was
@@ -65,15 +71,30 @@ def load_file(path: str, *, bundle_root: str, relative_path: str) -> LoadedFile:
     """
     owned = project.roots(bundle_root)
     project.prepare_sys_path(bundle_root, owned)
+    around = surroundings.prepare(owned)
     for _ in range(_ATTEMPTS):
         since = clock.now_us() * 1000 - _FILE_CLOCK_NS
-        loaded = _load_once(path, bundle_root, relative_path, owned)
+        loaded = _load_once(path, bundle_root, relative_path, owned, around)
         if not project.changed_since(since, path, bundle_root, loaded.modules):
             break  # else the hash may be that of newer content than what was imported
     return loaded
 
 
-def _load_once(path: str, bundle_root: str, relative_path: str, owned: tuple[str, ...]) -> LoadedFile:
+def import_timeout(path: str, bundle_root: str, default: float) -> float:
+    """Return how many seconds the import of a DAG file may take, as a cluster policy says; else `default`."""
+    owned = project.roots(bundle_root)
+    project.prepare_sys_path(bundle_root, owned)
+    surroundings.prepare(owned)
+    try:
+        return policies.import_timeout(path, default)
+    except Exception:
+        log.exception("get_dagbag_import_timeout failed for %s", path)
+        return default
+
+
+def _load_once(
+    path: str, bundle_root: str, relative_path: str, owned: tuple[str, ...], around: surroundings.Surroundings
+) -> LoadedFile:
     began = clock.monotonic()
     loaded = LoadedFile()
     real = os.path.realpath(path)
@@ -84,14 +105,18 @@ def _load_once(path: str, bundle_root: str, relative_path: str, owned: tuple[str
     with project.touched(owned) as found, _warnings_for_the_author(loaded, is_users):
         try:
             loaded.dags = _collect(path, relative_path)
+            if policies.rules is not None:
+                loaded.refused = policies.judge(loaded.dags)
         except (DuplicateDagIdError, InvalidDagError) as error:
             loaded.error = str(error)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit too: a DAG file must not end the process that reads it
             loaded.error = failures.describe(error, is_users)
+    if around.error is not None:
+        loaded.dags, loaded.error = {}, around.error
     # what a file that failed has looked for in vain may be there the next time
-    files = found.files | found.searched if loaded.error else found.files
+    files = (found.files | found.searched if loaded.error else found.files).union(around.files)
     outside = (name for name in files if not (name + os.sep).startswith(real + os.sep))
     loaded.modules = sorted(project.relative_to(bundle_root, name) for name in outside)
     loaded.source_hash = project.source_hash(path, bundle_root, loaded.modules)

@@ -6,6 +6,9 @@ It is exec'ed with a scrubbed environment and runs no user code itself. A child 
 next one as long as files are waiting, so that many files do not cost as many forks. When a child dies, hangs or
 reports an error it is not used again: what it did may be in the way of the next file. A file that failed in a child that
 had parsed another one before is tried once more in a new one, so that no file is blamed for its predecessor.
+
+Questions about users' timetables and deadlines get a child each, besides those that parse: one that hangs holds up
+no file.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from gnomon.parsing.project import source_hash
 from gnomon.service import clock
 from gnomon.service.config import conf
 from gnomon.wire import execution as wire
-from gnomon.wire import framing
+from gnomon.wire import framing, questions
 
 #: Imported once, for every DAG file imports some of them.
 PRELOADED = (
@@ -56,9 +59,11 @@ PRELOADED = (
 _LINGER_SECONDS = 0.1
 #: After so many files a child is let go: what they leave behind in it adds up.
 _FILES_PER_CHILD = 500
+#: Questions that are being answered at a time.
+_ANSWERING = 4
 _PR_SET_CHILD_SUBREAPER = 36
-_decode_request = wire.decoder(wire.ToParser).decode
-_decode_answer = wire.decoder(wire.FromParser).decode
+_decode_request = wire.decoder(questions.ToParser).decode
+_decode_answer = wire.decoder(questions.FromParser).decode
 
 
 class Child:
@@ -69,6 +74,8 @@ class Child:
         self.sock = sock
         self.splitter = framing.Splitter()
         self.file: wire.ParseFile | None = None
+        #: in place of files, and the only one it gets
+        self.question: questions.Question | None = None
         self.began = 0.0
         self.idle_since = clock.monotonic()
         self.files = 0
@@ -87,6 +94,7 @@ class Parser:
         self._selector = selectors.DefaultSelector()
         self._selector.register(sock, selectors.EVENT_READ, self._from_processor)
         self._waiting: deque[wire.ParseFile] = deque()
+        self._questions: deque[questions.Question] = deque()
         self._children: dict[int, Child] = {}
         #: who asked, in the order of asking, for replies come in that order
         self._asking: deque[Child] = deque()
@@ -113,6 +121,8 @@ class Parser:
             message = _decode_request(payload)
             if isinstance(message, wire.ParseFile):
                 self._waiting.append(message)
+            elif isinstance(message, questions.Question):
+                self._questions.append(message)
             else:
                 self._pass_on(payload)
 
@@ -133,10 +143,14 @@ class Parser:
     # ---------------------------------------------------------------------------------------------- children
 
     def _hand_out(self) -> None:
+        answering = sum(1 for one in self._children.values() if one.question is not None)
+        while self._questions and answering < _ANSWERING:
+            self._ask(self._fork(), self._questions.popleft())
+            answering += 1
         while self._waiting:
-            idle = next((one for one in self._children.values() if one.file is None), None)
+            idle = next((one for one in self._children.values() if one.file is None and one.question is None), None)
             if idle is None:
-                if len(self._children) >= self._processes:
+                if len(self._children) - answering >= self._processes:
                     return
                 idle = self._fork()
             self._give(idle, self._waiting.popleft())
@@ -146,6 +160,13 @@ class Parser:
         one.files += 1
         try:
             one.sock.sendall(framing.pack(wire.encode(file)))
+        except OSError:
+            pass  # it has just died; its socket will say so
+
+    def _ask(self, one: Child, question: questions.Question) -> None:
+        one.question, one.began = question, clock.monotonic()
+        try:
+            one.sock.sendall(framing.pack(wire.encode(question)))
         except OSError:
             pass  # it has just died; its socket will say so
 
@@ -183,6 +204,11 @@ class Parser:
                 self._parsed(one, message, payload)
                 if one.pid not in self._children:
                     return
+            elif isinstance(message, questions.Answered):
+                one.question = None
+                self._end(one)
+                self._send(payload)
+                return
             else:
                 if isinstance(message, wire.Ask):
                     self._asking.append(one)
@@ -204,6 +230,10 @@ class Parser:
         if file is not None:
             child.Output(self._limits.log_folder, one.pid).keep(file)
         status = self._end(one)
+        if one.question is not None:
+            how = "took too long to answer" if one.timed_out else f"gave no answer: {_how_it_ended(status)}"
+            error = f"{one.question.classpath} {how}"
+            self._send(wire.encode(questions.Answered(id=one.question.id, error=error)))
         if file is None:
             return
         if not first and not one.timed_out:
@@ -264,7 +294,7 @@ class Parser:
 
     def _until_next_deadline(self) -> float | None:
         moments = [
-            one.began + self._timeout if one.file is not None else one.idle_since + _LINGER_SECONDS
+            one.began + self._timeout if one.file or one.question else one.idle_since + _LINGER_SECONDS
             for one in self._children.values()
         ]
         return max(0.0, min(moments) - clock.monotonic()) if moments else None
@@ -272,7 +302,7 @@ class Parser:
     def _look_at_deadlines(self) -> None:
         now = clock.monotonic()
         for one in list(self._children.values()):
-            if one.file is None:
+            if one.file is None and one.question is None:
                 if now >= one.idle_since + _LINGER_SECONDS and not self._waiting:
                     self._end(one)
             elif now >= one.began + self._timeout:

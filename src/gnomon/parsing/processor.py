@@ -25,6 +25,7 @@ from gnomon.parsing.files import DagFile, DagFiles
 from gnomon.parsing.fingerprint import fingerprint, salted
 from gnomon.parsing.link import Ask, ParserLink
 from gnomon.parsing.project import source_hash
+from gnomon.parsing.questioner import Desk, Questioner
 from gnomon.parsing.recorder import Recorder
 from gnomon.parsing.records import FileKey, KnownFile, Parsed, Sink
 from gnomon.parsing.watcher import Watcher
@@ -33,6 +34,7 @@ from gnomon.service.config import conf
 from gnomon.service.environment import for_user_code
 from gnomon.service.service import Service
 from gnomon.wire import execution as wire
+from gnomon.wire.questions import Answered, Question
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class DagProcessor(Service):
         bundles: where files come from; those of the settings, unless given.
         outage: exceptions of the sink that say "try again later" and nothing about what was to be recorded.
         listen: given a callback, subscribes it to the notices of the topic `parse`.
+        desk: questions that only users' classes can answer, for example `store.questions`.
+        listen_for_questions: as `listen`, for the topic `question`.
         python: the interpreter of the user's environment.
     """
 
@@ -73,10 +77,13 @@ class DagProcessor(Service):
         bundles: Sequence[LocalBundle] | None = None,
         outage: tuple[type[Exception], ...] = (OSError,),
         listen: Listen | None = None,
+        desk: Desk | None = None,
+        listen_for_questions: Listen | None = None,
         python: str = sys.executable,
     ) -> None:
         super().__init__("dag-processor")
         self._listen = listen
+        self._listen_for_questions = listen_for_questions
         self._sink = sink
         self._bundles = {bundle.name: bundle for bundle in (configured() if bundles is None else bundles)}
         self._files = DagFiles()
@@ -84,6 +91,8 @@ class DagProcessor(Service):
         self._forced: set[FileKey] = set()
         #: files that a parser has died with
         self._suspects: set[FileKey] = set()
+        #: files that had an import error before this process began
+        self._failed: set[FileKey] = set()
         #: ignore files with lines that cannot be read
         self._troubled: dict[str, dict[str, str]] = {}
         self._salt = ""
@@ -92,7 +101,8 @@ class DagProcessor(Service):
         self._recorder = Recorder(
             sink, outage, self._on_rivals, self._on_recorded, lambda: len(self._agenda) > self._window
         )
-        self._link = ParserLink(self._on_parsed, self._on_lost, ask, python=python)
+        self._questioner = None if desk is None else Questioner(desk, self._send_question, outage)
+        self._link = ParserLink(self._on_parsed, self._on_lost, ask, on_answered=self._on_answered, python=python)
         self._watcher = Watcher(self._on_change, lambda problem: log.warning("%s", problem))
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._look_again: set[str] = set()
@@ -109,9 +119,11 @@ class DagProcessor(Service):
         self._recorder.start()
         self._salt = await asyncio.to_thread(fingerprint, for_user_code(os.environ))
         self._watcher.start(bundle.root for bundle in self._bundles.values())
-        subscription = self._listen(asyncio.get_running_loop(), self.on_notice) if self._listen else None
+        subscriptions = self._subscribe()
         clocks = [asyncio.create_task(self._look_now_and_then(bundle)) for bundle in self._bundles.values()]
         clocks.append(asyncio.create_task(self._refresh_what_looks_outside()))
+        if self._questioner is not None:
+            clocks.append(asyncio.create_task(self._questioner.run()))
         try:
             await self._take_up()
             self._first_look = False
@@ -119,7 +131,7 @@ class DagProcessor(Service):
             self._ready_if_done()
             await self.stopping.wait()
         finally:
-            if subscription is not None:
+            for subscription in subscriptions:
                 subscription.close()
             for task in (*clocks, *self._looking.values()):
                 task.cancel()
@@ -127,6 +139,20 @@ class DagProcessor(Service):
             await self._watcher.stop()
             await self._link.stop()
             await self._recorder.stop()
+
+    def _subscribe(self) -> list[Subscription]:
+        loop, questioner = asyncio.get_running_loop(), self._questioner
+        subscriptions = [self._listen(loop, self.on_notice)] if self._listen else []
+        if self._listen_for_questions is not None and questioner is not None:
+            subscriptions.append(self._listen_for_questions(loop, lambda _: questioner.wake()))
+        return subscriptions
+
+    def _send_question(self, question: Question) -> bool:
+        return self._link.send(question)
+
+    def _on_answered(self, answered: Answered) -> None:
+        if self._questioner is not None:
+            self._questioner.on_answered(answered)
 
     def reparse(self, bundle: str, relative_path: str) -> bool:
         """Parse a file now, changed or not; False if it is not known."""
@@ -183,6 +209,8 @@ class DagProcessor(Service):
         unchanged = []
         for path in found.files:
             known, failed = recorded.get(FileKey(bundle.name, path), (None, True))
+            if known is not None and failed:
+                self._failed.add(FileKey(bundle.name, path))
             if known is None or failed:  # what a file that failed was missing may have been installed meanwhile
                 continue
             file = DagFile(FileKey(bundle.name, path), bundle.root, modules=_modules(known.modules))
@@ -217,7 +245,7 @@ class DagProcessor(Service):
             key = FileKey(bundle.name, path)
             file = self._files.get(key)
             if file is None:
-                file = DagFile(key, bundle.root)
+                file = DagFile(key, bundle.root, failed=key in self._failed)
                 self._files.add(file)
             stamp = file.look()
             if stamp is not None and stamp != file.stamp:
@@ -330,6 +358,7 @@ class DagProcessor(Service):
                         path=file.path,
                         relative_path=key.path,
                         bundle_version=self._bundles[key.bundle].version,
+                        failed_before=file.failed,
                     )
                 ):
                     self._agenda.put_back(key)
@@ -343,6 +372,8 @@ class DagProcessor(Service):
 
     def _on_lost(self) -> None:
         """Give to a new parser what the last one did not answer; not for ever, for a file may be what kills it."""
+        if self._questioner is not None:
+            self._questioner.on_lost()
         for key in self._agenda.lost():
             file = self._files.get(key)
             if file is None:
@@ -375,6 +406,7 @@ class DagProcessor(Service):
             # Its process could not say any more what it depends on; what it depended on before is a good guess.
             hashed = source_hash(file.path, file.root, file.modules)
             parsed = msgspec.structs.replace(parsed, modules=list(file.modules), source_hash=hashed)
+        file.failed = parsed.error is not None
         file.source_hash = salted(self._salt, parsed.source_hash)
         file.parsed_at = clock.monotonic()
         self._files.depends(file, parsed.modules)

@@ -16,6 +16,7 @@ from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFin
 from types import CodeType
 
 from gnomon.service import clock
+from gnomon.service.config import conf
 
 #: Among the modules of a file: it looked at something that no file watcher sees (a database, a variable, a program).
 OUTSIDE = "<outside>"
@@ -34,7 +35,7 @@ _INSTALLED = (
 def roots(bundle_root: str) -> tuple[str, ...]:
     """Return the folders whose files are the project's: the bundle, PYTHONPATH, plugins and config."""
     home = os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
-    plugins = os.environ.get("AIRFLOW__CORE__PLUGINS_FOLDER") or os.path.join(home, "plugins")
+    plugins = os.path.expanduser(conf.get("core", "plugins_folder", fallback="") or "")
     return _real(
         (bundle_root, *os.environ.get("PYTHONPATH", "").split(os.pathsep), plugins, os.path.join(home, "config"))
     )
@@ -123,6 +124,8 @@ def touched(project: tuple[str, ...]) -> Iterator[Touched]:
 
 #: names of the project's modules that are imported at the moment
 _own_modules: set[str] = set()
+#: those of them that all DAG files share: plugins and policies
+_kept: set[str] = set()
 _looked_at_all = [False]
 
 
@@ -131,9 +134,22 @@ def forget(project: tuple[str, ...]) -> None:
     if not _looked_at_all[0]:
         _looked_at_all[0] = True
         _own_modules.update(name for name in list(sys.modules) if _file_of(name, project))
-    for name in _own_modules:
+    for name in _own_modules - _kept:
         sys.modules.pop(name, None)
     _own_modules.clear()
+
+
+def keep() -> None:
+    """Let the modules that are imported at the moment stay for the DAG files to come."""
+    _kept.update(_own_modules)
+    _own_modules.clear()
+
+
+def release() -> None:
+    """Take back what `keep` did, and forget these modules."""
+    for name in _kept:
+        sys.modules.pop(name, None)
+    _kept.clear()
 
 
 def _file_of(name: str, project: tuple[str, ...]) -> str | None:

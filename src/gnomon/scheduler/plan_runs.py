@@ -14,6 +14,7 @@ from gnomon.model.instance import Instance
 from gnomon.model.schedule import moment
 from gnomon.model.states import DagRunState
 from gnomon.model.states import TaskInstanceState as Ti
+from gnomon.scheduler.await_input import AwaitInput
 from gnomon.scheduler.turn import Turn
 from gnomon.scheduler.world import ActiveRun, World
 from gnomon.store.scheduling import PastState, history_row
@@ -25,9 +26,10 @@ log = structlog.get_logger("scheduler")
 class PlanRuns:
     """Turns what workers and triggers report into decisions of `gnomon.model.run`."""
 
-    def __init__(self, world: World, executor: Executor) -> None:
+    def __init__(self, world: World, executor: Executor, await_input: AwaitInput) -> None:
         self._world = world
         self._executor = executor
+        self._await_input = await_input
 
     # ------------------------------------------------------------------------------------------------ instances
 
@@ -87,6 +89,8 @@ class PlanRuns:
                 turn.clocked.append(instance)
             case Ti.DEFERRED if outcome.trigger is not None:
                 self._defer(run, instance, outcome, outcome.trigger, turn)
+            case Ti.AWAITING_INPUT:
+                self._await_input.park(run, instance, outcome, turn)
             case _:
                 self.fail(
                     run, instance, turn, now=now, retryable=outcome.retryable, delay=outcome.retry_delay,
@@ -232,6 +236,8 @@ class PlanRuns:
             run = world.begin_run(row, version, turn.now)
             turn.touched[run.live.id] = run
             turn.begun.append(run)
+            if version.dag.has_running_listener:
+                self.owe_callback(run, turn, "dag_running", reason="started")
             self.check_past(run)
             run.live.plan(turn.now)
 

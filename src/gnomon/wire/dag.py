@@ -45,6 +45,11 @@ class TimetableSpec(msgspec.Struct, kw_only=True, omit_defaults=True):
     #: custom timetables: import path and serialized state
     classpath: str | None = None
     data: dict[str, Any] | None = None
+    #: what a custom timetable says of itself
+    summary: str | None = None
+    can_be_scheduled: bool = True
+    periodic: bool = True
+    active_runs_limit: int | None = None
 
 
 class ExpandInput(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -175,6 +180,8 @@ class SerializedDag(msgspec.Struct, kw_only=True, omit_defaults=True):
     is_paused_upon_creation: bool | None = None
     has_success_callback: bool = False
     has_failure_callback: bool = False
+    #: a listener wants to hear when a run begins
+    has_running_listener: bool = False
     #: param name → {"value", "schema", "description", "source"}
     params: dict[str, dict[str, Any]] = {}
     dag_run_conf_overrides_params: bool = True

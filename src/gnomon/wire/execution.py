@@ -17,6 +17,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from gnomon.wire.human_input import AskPeople, GetAnswer, GiveAnswer
+
 #: JSON text as it is stored; the control side passes it on without decoding it.
 Json = bytes
 
@@ -153,7 +155,8 @@ class Outcome(msgspec.Struct, kw_only=True, tag="outcome", omit_defaults=True):
     """How a piece of execution ended; `state` says which of the optional fields count.
 
     success: xcoms, skip, asset_events · failed: retryable, retry_delay, error · skipped ·
-    deferred: trigger, next_method, next_kwargs, timeout · up_for_reschedule: reschedule_at
+    deferred: trigger, next_method, next_kwargs, timeout · up_for_reschedule: reschedule_at ·
+    awaiting_input: next_method, next_kwargs, timeout
     """
 
     key: TryKey
@@ -442,6 +445,9 @@ Request = (
     | GetDagInfo
     | SetDagPaused
     | MaskSecret
+    | AskPeople
+    | GetAnswer
+    | GiveAnswer
     | Custom
 )
 
@@ -606,6 +612,8 @@ class ParseFile(msgspec.Struct, kw_only=True, tag="parse_file"):
     path: str
     relative_path: str
     bundle_version: str | None = None
+    #: it could not be imported the last time either
+    failed_before: bool = False
 
 
 class ParsedFile(msgspec.Struct, kw_only=True, tag="parsed_file"):

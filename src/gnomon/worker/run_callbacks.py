@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gnomon.sdk import exceptions as errors
+from gnomon.sdk import listeners
 from gnomon.sdk.runtime import current
 from gnomon.sdk.runtime.callbacks import as_list, run_callbacks
 from gnomon.sdk.runtime.context import Context
@@ -37,20 +38,26 @@ def run(workload: wire.CallbackWorkload, dags: dict[str, Any]) -> None:
     if dag is None:
         raise errors.AirflowException(f"{workload.file.relative_path} has no DAG {info.dag_id!r} any more")
     attribute = _ATTRIBUTES.get(workload.kind)
-    if attribute is None:
+    if attribute is None and workload.kind != "dag_running":
         raise errors.AirflowException(f"{workload.kind!r} is not a kind of callback")
     of_task = workload.kind.startswith("task_")
     owner = _task(dag, workload) if of_task else dag
-    callbacks = as_list(getattr(owner, attribute, None))
-    if not callbacks:
+    callbacks = as_list(getattr(owner, attribute, None)) if attribute else []
+    if not callbacks and listeners.manager is None:
         return
     context = _context(workload, dag, DagRun(info))
     context["reason"] = workload.reason
     if of_task:
         context["exception"] = errors.AirflowException(workload.reason or "the task's process is gone")
-    log.info("Running %s of %s: %s", attribute, owner, workload.reason or workload.kind)
     with current.set_current_context(context):
-        run_callbacks(attribute, callbacks, context)
+        if callbacks:
+            log.info("Running %s of %s: %s", attribute, owner, workload.reason or workload.kind)
+            run_callbacks(str(attribute), callbacks, context)
+        if listeners.manager is not None:
+            from gnomon.worker import run_listeners
+
+            # After a try that another one follows too, as Airflow does.
+            run_listeners.of_callback(workload, info, context.get("ti"), workload.reason)
 
 
 def _task(dag: Any, workload: wire.CallbackWorkload) -> Any:

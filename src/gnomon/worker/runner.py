@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from gnomon.sdk import exceptions as errors
+from gnomon.sdk import listeners, plugins, policies
 from gnomon.sdk import log as sdk_log
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.runtime import current, values, xcom
@@ -28,7 +29,7 @@ from gnomon.sdk.runtime.callbacks import call, run_callbacks
 from gnomon.sdk.runtime.channel import TaskChannel, set_channel
 from gnomon.sdk.runtime.context import Context
 from gnomon.sdk.runtime.dag_run import DagRun
-from gnomon.sdk.runtime.exported import variables
+from gnomon.sdk.runtime.exported import policies_variables, variables
 from gnomon.sdk.runtime.task_end import ending_of
 from gnomon.sdk.runtime.task_instance import RuntimeTaskInstance
 from gnomon.service import clock, config
@@ -145,8 +146,12 @@ def _run(piece: Try) -> wire.Outcome:
     ti = piece.ti
     _say(f"Running {ti.dag_id}.{ti.task_id}{index} of {ti.run_id}, try {workload.try_number} of {tries}")
     try:
+        if listeners.manager is not None:
+            _listening().starting()
         _clear_xcoms(piece)
         _render(piece)
+        if listeners.manager is not None:
+            _listening().running(piece)
         result = _execute(piece)
         outcome = run_outcomes.success(piece, result)
     except BaseException as error:
@@ -159,6 +164,12 @@ def _run(piece: Try) -> wire.Outcome:
         piece.interruptions.kill()
     _add_fields(piece, outcome)
     return outcome
+
+
+def _listening() -> Any:
+    from gnomon.worker import run_listeners
+
+    return run_listeners
 
 
 def _say(event: str) -> None:
@@ -241,6 +252,8 @@ def _render_label_quietly(piece: Try) -> None:
 def _execute(piece: Try) -> Any:
     task, context = piece.task, piece.context
     os.environ.update(variables(piece.ti))
+    if policies.rules is not None:
+        os.environ.update(policies_variables(context))
     _call_hooks(task, "pre_execute", context)
     run_callbacks("on_execute_callback", task.on_execute_callback, context)
     limit = _time_limit(piece)
@@ -334,10 +347,14 @@ def _finish(piece: Try, outcome: wire.Outcome) -> None:
         _say("Task succeeded")
         piece.channel.finish(outcome)
         _run_callbacks(piece, state)
+        if listeners.manager is not None:
+            _listening().ended(piece, state, outcome)
         return
     try:
         if _callbacks_are_wanted(piece):
             _run_callbacks(piece, state)
+            if listeners.manager is not None:
+                _listening().ended(piece, state, outcome)
     finally:
         log.info("Task ended: %s", state)
         piece.channel.finish(outcome)
@@ -374,7 +391,7 @@ def _callbacks_are_wanted(piece: Try) -> bool:
 
 def _push_links(piece: Try, outcome: wire.Outcome) -> None:
     """Add the operator's links, which only its own code can make, as XComs."""
-    links = piece.task.operator_extra_links
+    links = [*piece.task.operator_extra_links, *plugins.links_of(piece.task)]
     if not links or outcome.state not in ("success", "failed", "skipped"):
         return
     for link in links:

@@ -14,7 +14,19 @@ def context_to_airflow_vars(context: Any, in_env_var_format: bool = False) -> di
         context: the context of the task.
         in_env_var_format: AIRFLOW_CTX_DAG_ID instead of airflow.ctx.dag_id.
     """
-    return variables(context["ti"], in_env_var_format=in_env_var_format)
+    found = variables(context["ti"], in_env_var_format=in_env_var_format)
+    return {**found, **policies_variables(context, in_env_var_format=in_env_var_format)}
+
+
+def policies_variables(context: Any, *, in_env_var_format: bool = True) -> dict[str, str]:
+    """Return what the cluster policies add to it."""
+    from gnomon.sdk import policies
+
+    prefix = _PREFIX if in_env_var_format else "airflow.ctx."
+    return {
+        name if name.startswith(prefix) else prefix + (name.upper() if in_env_var_format else name): value
+        for name, value in policies.context_variables(context).items()
+    }
 
 
 def variables(ti: Any, *, in_env_var_format: bool = True) -> dict[str, str]:

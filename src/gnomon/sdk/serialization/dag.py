@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from gnomon.sdk import listeners, plugins
 from gnomon.sdk.assets import assets_as_data
 from gnomon.sdk.dag import DAG
 from gnomon.sdk.exceptions import SerializationError
@@ -45,8 +46,9 @@ def serialize(dag: DAG) -> wire.SerializedDag:
         dagrun_timeout=_seconds(dag.dagrun_timeout),
         fail_fast=dag.fail_fast,
         is_paused_upon_creation=dag.is_paused_upon_creation,
-        has_success_callback=dag.has_on_success_callback,
-        has_failure_callback=dag.has_on_failure_callback,
+        has_success_callback=dag.has_on_success_callback or listeners.is_heard("on_dag_run_success"),
+        has_failure_callback=dag.has_on_failure_callback or listeners.is_heard("on_dag_run_failed"),
+        has_running_listener=listeners.is_heard("on_dag_run_running"),
         params=_params(dag._params, f"DAG {dag.dag_id!r}"),
         dag_run_conf_overrides_params=setting("core", "dag_run_conf_overrides_params", True),
         render_template_as_native_obj=dag.render_template_as_native_obj,
@@ -180,8 +182,8 @@ def _task(task: Any) -> wire.SerializedTask:
         isolation=_isolation(task),
         expand=expand,
         group=group.group_id if group is not None else None,
-        has_failure_callback=task.has_on_failure_callback,
-        has_retry_callback=task.has_on_retry_callback,
+        has_failure_callback=task.has_on_failure_callback or listeners.is_heard("on_task_instance_failed"),
+        has_retry_callback=task.has_on_retry_callback or listeners.is_heard("on_task_instance_failed"),
         task_type=task.task_type,
         task_module=cls.__module__,
         operator_name=task.operator_name if task.operator_name != task.task_type else "",
@@ -258,6 +260,8 @@ def _add_what_is_rare(task: Any, made: wire.SerializedTask) -> None:
         made.outlets = assets_as_data(outlets)
     if task.operator_extra_links:
         made.extra_links = task.extra_links
+    if links := plugins.links_of(task):
+        made.extra_links = list(dict.fromkeys([*made.extra_links, *(link.name for link in links)]))
     if config := _given(task, "executor_config"):
         made.executor_config = _shown(config)
     if task.start_from_trigger and task.start_trigger_args is not None and not task.is_mapped:

@@ -1,0 +1,82 @@
+"""Tells listeners what becomes of tasks and runs, where user code runs. Imported only when somebody listens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gnomon.model.states import TaskInstanceState
+from gnomon.sdk import listeners
+from gnomon.sdk.runtime.dag_run import DagRun
+from gnomon.wire import execution as wire
+
+if TYPE_CHECKING:
+    from gnomon.worker.runner import Try
+
+_OF_RUNS = {
+    "dag_running": ("on_dag_run_running", "running"),
+    "dag_success": ("on_dag_run_success", "success"),
+    "dag_failure": ("on_dag_run_failed", "failed"),
+}
+
+
+def starting() -> None:
+    """Say that the process of a task begins."""
+    listeners.tell("on_starting", component=listeners.TaskRunnerMarker())
+
+
+def running(piece: Try) -> None:
+    """Say that a task is about to execute."""
+    listeners.tell("on_task_instance_running", previous_state=TaskInstanceState.QUEUED, task_instance=piece.ti)
+
+
+def ended(piece: Try, state: str, outcome: wire.Outcome) -> None:
+    """Say how a try ended, and that its process is about to end."""
+    about: dict[str, Any] = {"previous_state": TaskInstanceState.RUNNING, "task_instance": piece.ti}
+    if state == "success":
+        listeners.tell("on_task_instance_success", **about)
+        for event in outcome.asset_events:
+            _asset_changed(piece, event)
+    elif state == "skipped":
+        listeners.tell("on_task_instance_skipped", **about)
+    elif state in ("failed", "up_for_retry"):
+        listeners.tell("on_task_instance_failed", **about, error=piece.error)
+    listeners.tell("before_stopping", component=listeners.TaskRunnerMarker())
+
+
+def _asset_changed(piece: Try, event: dict[str, Any]) -> None:
+    """Say that a task has updated an asset; what the control side makes of it is not known here."""
+    from gnomon.sdk.assets import Asset
+    from gnomon.sdk.listener_specs import AssetEvent
+
+    name, uri = event.get("name"), event.get("uri")
+    if not (name or uri):
+        return  # an event of an alias alone
+    asset = next(
+        (
+            outlet
+            for outlet in piece.task.outlets
+            if isinstance(outlet, Asset) and (outlet.name, outlet.uri) == (name, uri)
+        ),
+        None,
+    ) or Asset(name=name, uri=uri)
+    ti = piece.ti
+    listeners.tell("on_asset_changed", asset=asset)
+    listeners.tell("on_dataset_changed", dataset=asset)
+    listeners.tell(
+        "on_asset_event_emitted",
+        asset_event=AssetEvent(asset, event.get("extra") or {}, ti.dag_id, ti.task_id, ti.run_id, ti.map_index),
+    )
+
+
+def of_callback(workload: wire.CallbackWorkload, info: wire.RunInfo, ti: Any, error: str) -> None:
+    """Say what the scheduler has decided on a run, or on a task whose process is gone."""
+    if workload.kind in _OF_RUNS:
+        name, state = _OF_RUNS[workload.kind]
+        run = DagRun(msgspec.structs.replace(info, state=state))
+        listeners.tell(name, dag_run=run, msg=workload.reason)
+    elif ti is not None:
+        listeners.tell(
+            "on_task_instance_failed", previous_state=TaskInstanceState.RUNNING, task_instance=ti, error=error
+        )
