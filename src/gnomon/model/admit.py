@@ -82,9 +82,9 @@ class Usage:
         for key, _ in lane.task_limits:
             _count(self.per_task, key, sign)
 
-    def park(self, lane: Lane, sign: int = 1) -> None:
-        """Count a candidate as deferred: it holds its per-task limits, and its pool where that says so."""
-        pool = self.pools.get(lane.pool)
+    def park(self, lane: Lane, sign: int = 1, *, pooled: bool = True) -> None:
+        """Count a candidate as deferred: it holds its per-task limits and, if `pooled`, its pool where that says so."""
+        pool = self.pools.get(lane.pool) if pooled else None
         if pool is not None:
             pool.deferred += sign * lane.pool_slots
         for key, _ in lane.task_limits:

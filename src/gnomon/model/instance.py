@@ -19,6 +19,7 @@ class Counted(Enum):
     WAITING = "waiting"  #: Nothing yet; it is a candidate.
     HELD = "held"  #: A slot of everything.
     PARKED = "parked"  #: What deferred instances take.
+    ASKING = "asking"  #: What instances take that wait for a person: their per-task limits, never a pool.
 
 
 class Instance:

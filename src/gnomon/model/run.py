@@ -186,15 +186,15 @@ class LiveRun:
         instance.wake_at = at
 
     def defer(
-        self, instance: Instance, *, now: int, trigger_id: int, method: str, kwargs: bytes | None, timeout: int | None
+        self, instance: Instance, *, now: int, trigger_id: int | None, method: str, kwargs: bytes | None, timeout: int | None
     ) -> None:
-        """It gave its slot back until its trigger fires, or `timeout` is reached."""
+        """It gave its slot back until its trigger fires, without one until a person answers, or until `timeout`."""
         instance.trigger_id = trigger_id
         instance.next_method = method
         instance.next_kwargs = kwargs
         instance.wake_at = timeout
         instance.end_date = now
-        self.move(instance, Ti.DEFERRED)
+        self.move(instance, Ti.AWAITING_INPUT if trigger_id is None else Ti.DEFERRED)
 
     def resume(self, instance: Instance, now: int) -> None:
         """What it waited for is over: the retry delay, the time to the next poke, or its trigger."""

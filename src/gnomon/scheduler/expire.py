@@ -12,6 +12,7 @@ import msgspec
 from gnomon.model.instance import Instance
 from gnomon.model.states import DagRunState
 from gnomon.model.states import TaskInstanceState as Ti
+from gnomon.scheduler.await_input import AwaitInput
 from gnomon.scheduler.plan_runs import PlanRuns
 from gnomon.scheduler.turn import Due, Internal, RunTimedOut, Turn
 from gnomon.scheduler.world import ActiveRun, World
@@ -63,8 +64,9 @@ class Clockwork:
 class Expire:
     """Retry delays, pokes, deferral timeouts and run timeouts."""
 
-    def __init__(self, world: World, plan_runs: PlanRuns, clockwork: Clockwork) -> None:
+    def __init__(self, world: World, plan_runs: PlanRuns, await_input: AwaitInput, clockwork: Clockwork) -> None:
         self._world = world
+        self._await_input = await_input
         self._plan_runs = plan_runs
         self._clockwork = clockwork
 
@@ -90,6 +92,8 @@ class Expire:
             return
         if instance.state in (Ti.UP_FOR_RETRY, Ti.UP_FOR_RESCHEDULE):
             turn.run_of(instance).live.resume(instance, turn.now)
+        elif instance.state is Ti.AWAITING_INPUT:
+            self._await_input.timed_out(instance, turn)
         elif instance.state is Ti.DEFERRED:
             saved = b"null" if instance.next_kwargs is None else instance.next_kwargs
             instance.next_method = "__fail__"

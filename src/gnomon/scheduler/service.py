@@ -29,6 +29,7 @@ from gnomon.executors.executor import (
     WorkerLeft,
 )
 from gnomon.model.states import TaskInstanceState as Ti
+from gnomon.scheduler.await_input import AwaitInput
 from gnomon.scheduler.create_runs import CreateRuns
 from gnomon.scheduler.dispatch import Dispatch
 from gnomon.scheduler.expire import Clockwork, Expire
@@ -38,6 +39,7 @@ from gnomon.scheduler.rescue import Rescue
 from gnomon.scheduler.turn import (
     DagNoticed,
     Due,
+    InputAnswered,
     Internal,
     PastChanged,
     PoolsNoticed,
@@ -47,6 +49,7 @@ from gnomon.scheduler.turn import (
     RunTimedOut,
     TriggersFired,
     Turn,
+    UserCodeAnswered,
     WorkerGone,
 )
 from gnomon.scheduler.world import World
@@ -84,8 +87,9 @@ class Scheduler(Service):
             profile=profile(),
         )
         self._clockwork = Clockwork(self.tell, clock.now_us)
-        self._plan_runs = PlanRuns(self._world, executor)
-        self._expire = Expire(self._world, self._plan_runs, self._clockwork)
+        self._await_input = AwaitInput(self._world, self.tell)
+        self._plan_runs = PlanRuns(self._world, executor, self._await_input)
+        self._expire = Expire(self._world, self._plan_runs, self._await_input, self._clockwork)
         self._dispatch = Dispatch(self._world, executor)
         self._create_runs = CreateRuns(self._world, self._clockwork)
         timeout = conf.getfloat("scheduler", "task_instance_heartbeat_timeout")
@@ -126,7 +130,7 @@ class Scheduler(Service):
         self._failure = loop.create_future()
         heard: Subscription | None = None
         try:
-            topics = ("run", "dag", "fired", "pool")
+            topics = ("run", "dag", "fired", "answered", "reply", "pool")
             heard = self._store.notifier.subscribe(loop, topics, self._hear)
             self._recover()
             self._leads = True
@@ -171,9 +175,11 @@ class Scheduler(Service):
         self._rescue.forget(now)
         self.tell(Recovered())
         self.tell(TriggersFired())
+        self.tell(InputAnswered())
         for dag in world.dags.values():
             if dag.row.exceeds_max_non_backfill:
                 self.tell(DagNoticed(dag.dag_id))
+        self._hear_of_answers()
         self._create_runs.watch()
 
     def _sweep(self) -> None:
@@ -188,7 +194,14 @@ class Scheduler(Service):
                 self.tell(RunNoticed(run_id))
         if self._store.scheduling.trigger_events():
             self.tell(TriggersFired())
+        if self._world.awaiting:
+            self.tell(InputAnswered())
+        self._hear_of_answers()
         self._create_runs.watch()
+
+    def _hear_of_answers(self) -> None:
+        for kind, dag_id, about in self._store.questions.untaken():
+            self.tell(UserCodeAnswered(kind, about or dag_id))
 
     # --------------------------------------------------------------------------------------------------- events
 
@@ -201,6 +214,11 @@ class Scheduler(Service):
                 self.tell(DagNoticed(notice.payload))
             case "fired":
                 self.tell(TriggersFired())
+            case "answered" if notice.payload.isdigit():
+                self.tell(InputAnswered(int(notice.payload)))
+            case "reply" if notice.payload:
+                kind, _, about = notice.payload.partition(":")
+                self.tell(UserCodeAnswered(kind, about))
             case "pool":
                 self.tell(PoolsNoticed())
             case _:
@@ -273,10 +291,12 @@ class Scheduler(Service):
             RunNoticed: lambda event, turn: plan.run_noticed(event.run_id, turn),
             Recovered: lambda _, turn: plan.recovered(turn),
             TriggersFired: lambda _, turn: plan.triggers_fired(turn),
+            InputAnswered: self._await_input.answered,
             PastChanged: lambda event, turn: plan.past_changed(event.dag_id, turn),
             CallbackEnded: lambda event, turn: turn.batch.callbacks_done.append(event.id),
             DagNoticed: self._dag_noticed,
             RunsDue: lambda _, turn: self._create_runs.due(turn),
+            UserCodeAnswered: self._user_code_answered,
             PoolsNoticed: lambda _, turn: self._world.load_pools(),
             Due: expire.due,
             RunTimedOut: expire.run_timed_out,
@@ -291,6 +311,10 @@ class Scheduler(Service):
             self._create_runs.look(dag, turn, anew=True)
         turn.dags[event.dag_id] = None
 
+    def _user_code_answered(self, event: UserCodeAnswered, turn: Turn) -> None:
+        if event.kind == "next":
+            self._create_runs.answered(event.about, turn)
+
     def _worker_joined(self, event: WorkerJoined, turn: Turn) -> None:
         self._rescue.joined(event, turn)
         turn.effects.append(self._resend_callbacks)
@@ -304,7 +328,7 @@ class Scheduler(Service):
         self._dispatch.send(turn)
         self._executor.flush()
         for instance in turn.clocked:
-            if instance.state in (Ti.UP_FOR_RETRY, Ti.UP_FOR_RESCHEDULE, Ti.DEFERRED):
+            if instance.state in (Ti.UP_FOR_RETRY, Ti.UP_FOR_RESCHEDULE, Ti.DEFERRED, Ti.AWAITING_INPUT):
                 self._expire.watch(instance)
         for run in turn.begun:
             if run.live.id in self._world.runs:

@@ -40,6 +40,21 @@ class TriggersFired:
 
 
 @dataclass(frozen=True, slots=True)
+class InputAnswered:
+    """A person has answered a task instance; None: look at all that wait for an answer."""
+
+    ti_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserCodeAnswered:
+    """A question to a class of a user has been answered; `about` is the DAG, or the deadline, it was asked for."""
+
+    kind: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunsDue:
     """Automated runs are due."""
 
@@ -79,6 +94,8 @@ Internal = (
     | DagNoticed
     | PoolsNoticed
     | TriggersFired
+    | InputAnswered
+    | UserCodeAnswered
     | RunsDue
     | PastChanged
     | Due

@@ -34,6 +34,7 @@ _COUNTS = {
     Ti.RUNNING: Counted.HELD,
     Ti.RESTARTING: Counted.HELD,
     Ti.DEFERRED: Counted.PARKED,
+    Ti.AWAITING_INPUT: Counted.ASKING,
 }
 
 
@@ -115,6 +116,8 @@ class World:
         #: running runs by DAG: (backfill or not) → count
         self.running: dict[tuple[str, bool], int] = {}
         self.instances: dict[int, Instance] = {}
+        #: instances that wait for a person's answer
+        self.awaiting: set[int] = set()
         self._ids = itertools.count(1)
 
     # ------------------------------------------------------------------------------------------------------ ids
@@ -136,6 +139,7 @@ class World:
         self.queued.clear()
         self.running.clear()
         self.instances.clear()
+        self.awaiting.clear()
         self.waiting = Waiting()
         self.usage.running = 0
         self.usage.per_scope.clear()
@@ -302,6 +306,9 @@ class World:
             self.usage.take(run.lane(instance))
         elif after is Counted.PARKED:
             self.usage.park(run.lane(instance))
+        elif after is Counted.ASKING:
+            self.awaiting.add(instance.id)
+            self.usage.park(run.lane(instance), pooled=False)
         elif after is Counted.WAITING:
             self.waiting.add(run.lane(instance), instance, run.age)
 
@@ -310,6 +317,9 @@ class World:
             self.usage.take(run.lane(instance), -1)
         elif instance.counted is Counted.PARKED:
             self.usage.park(run.lane(instance), -1)
+        elif instance.counted is Counted.ASKING:
+            self.awaiting.discard(instance.id)
+            self.usage.park(run.lane(instance), -1, pooled=False)
         instance.counted = Counted.NOT
 
     def waits(self, instance: Instance) -> bool:

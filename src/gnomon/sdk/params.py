@@ -235,7 +235,7 @@ def process_params(
     from gnomon.sdk.settings import setting
 
     params = copy.copy(dag.params)
-    params.suppress_exception = suppress_exception
+    params.suppress_exception = suppress_exception or getattr(task, "params_are_a_form", False)
     if task is not None:
         params.update(copy.copy(task.params))
     if dagrun_conf and setting("core", "dag_run_conf_overrides_params", True):

@@ -13,10 +13,12 @@ from gnomon.store.crypto import Cipher, cipher
 from gnomon.store.dags import Dags
 from gnomon.store.database import Database, PoolSettings
 from gnomon.store.events import Events
+from gnomon.store.human_input import HumanInput
 from gnomon.store.jobs import Jobs
 from gnomon.store.leader import Leader
 from gnomon.store.notifier import open_notifier
 from gnomon.store.pools import Pools
+from gnomon.store.questions import Questions
 from gnomon.store.runs import Runs
 from gnomon.store.task_instances import TaskInstances
 from gnomon.store.triggers import Triggers
@@ -45,7 +47,9 @@ class Store:
         self.xcoms = XComs(database)
         self.triggers = Triggers(database, cipher)
         self.jobs = Jobs(database)
+        self.questions = Questions(database)
         self.events = Events(database)
+        self.human_input = HumanInput(database)
 
     @cached_property
     def scheduling(self) -> Scheduling:

@@ -7,7 +7,7 @@ or marked something), nothing is written and `Conflict` is raised; the scheduler
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -38,7 +38,12 @@ from gnomon.model.states import DagRunState
 from gnomon.store import tables as t
 from gnomon.store.database import Database
 from gnomon.store.errors import Conflict, LeadershipLost
+from gnomon.store.human_input_tables import human_input
 from gnomon.store.prepared import Prepared
+
+
+#: Writes something in a transaction of the scheduler.
+Write = Callable[[Connection], None]
 
 
 @dataclass
@@ -76,15 +81,19 @@ class Batch:
     #: (id, kind, dag_run_id, ti_id, reason)
     callbacks: list[tuple[int, str, int, int | None, str]] = field(default_factory=list)
     callbacks_done: list[int] = field(default_factory=list)
+    #: defaults taken as answers: (now, chosen options, form, ti_id, try_number)
+    answers: list[tuple[int, str, str, int, int]] = field(default_factory=list)
     #: DAGs to pause after too many failed runs in a row
     paused: list[str] = field(default_factory=list)
+    #: what is rare enough to be written without statements prepared here
+    writes: list[Write] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return any(
             (
                 *(self.instances, self.runs, self.xcoms, self.rendered, self.skips, self.triggers),
-                *(self.triggers_done, self.history, self.callbacks, self.callbacks_done, self.paused),
+                *(self.triggers_done, self.history, self.callbacks, self.callbacks_done, self.paused, self.writes),
             )
         )
 
@@ -121,7 +130,7 @@ class Scheduling:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        ti, run, skip, leader = t.task_instance, t.dag_run, t.skip_decision, t.leader
+        ti, run, skip, leader, h = t.task_instance, t.dag_run, t.skip_decision, t.leader, human_input.c
         at = bindparam
         self._check_epoch = self._prepare(
             update(leader)
@@ -164,6 +173,12 @@ class Scheduling:
         self._drop_event = self._delete(t.trigger_event.c.trigger_id)
         self._put_callback = self._insert(t.callback, ("id", "kind", "dag_run_id", "ti_id", "reason", "created_at"))
         self._drop_callback = self._delete(t.callback.c.id)
+        self._put_answer = self._prepare(
+            update(human_input)
+            .where(h.ti_id == at("ti_"), h.try_number == at("try_"), h.responded_at.is_(None))
+            .values(responded_at=at("now_"), chosen_options=at("chosen_"), params_input=at("form_")),
+            ("now_", "chosen_", "form_", "ti_", "try_"),
+        )
         self._pause = self._prepare(
             update(t.dag).where(t.dag.c.dag_id == at("id_")).values(is_paused=at("is_paused")), ("is_paused", "id_")
         )
@@ -204,6 +219,8 @@ class Scheduling:
                 self._commit(cursor, batch)
             finally:
                 cursor.close()
+            for write in batch.writes:
+                write(connection)
         for instance in batch.instances:
             instance.stored = (instance.state, instance.seq, instance.map_index)
 
@@ -231,6 +248,8 @@ class Scheduling:
         self._drop_event.many(cursor, done)
         self._put_callback.many(cursor, [(*row, now) for row in batch.callbacks])
         self._drop_callback.many(cursor, [(callback_id,) for callback_id in batch.callbacks_done])
+        if self._put_answer.many(cursor, batch.answers) != len(batch.answers):
+            raise Conflict  # somebody has answered meanwhile
         self._pause.many(cursor, [(True, dag_id) for dag_id in batch.paused])
 
     def _write_runs(self, cursor: Any, batch: Batch) -> None:
@@ -363,13 +382,16 @@ class Scheduling:
         with self._db.read() as connection:
             return _past_of(connection, run, list(task_ids), catchup=catchup)
 
-    def create_run(self, values: dict[str, Any], dag_values: dict[str, Any], epoch: int) -> int | None:
+    def create_run(
+        self, values: dict[str, Any], dag_values: dict[str, Any], epoch: int, *, besides: Write | None = None
+    ) -> int | None:
         """Create an automated run and store what follows it, together; None if that run exists already.
 
         Args:
             values: columns of the run.
             dag_values: columns of its DAG row that say when the next one is due.
             epoch: of the leader.
+            besides: writes more in the same transaction.
         """
         r = t.dag_run.c
         with self._db.write() as connection:
@@ -383,16 +405,20 @@ class Scheduling:
                 same.append(r.logical_date == values["logical_date"])
             exists = connection.execute(select(r.id).where(r.dag_id == values["dag_id"], or_(*same))).scalar()
             connection.execute(update(t.dag).where(t.dag.c.dag_id == values["dag_id"]).values(dag_values))
+            if besides is not None:
+                besides(connection)
             if exists is not None:
                 return None
             result = connection.execute(insert(t.dag_run).values(values))
             key = result.inserted_primary_key
             return int(key[0]) if key is not None else None
 
-    def store_next(self, dag_id: str, dag_values: dict[str, Any]) -> None:
-        """Store when the next automated run of a DAG is due."""
+    def store_next(self, dag_id: str, dag_values: dict[str, Any], *, besides: Write | None = None) -> None:
+        """Store when the next automated run of a DAG is due; `besides` writes more in the same transaction."""
         with self._db.write() as connection:
             connection.execute(update(t.dag).where(t.dag.c.dag_id == dag_id).values(dag_values))
+            if besides is not None:
+                besides(connection)
 
 
 @dataclass(frozen=True)

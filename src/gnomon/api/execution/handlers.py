@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gnomon.api.execution import human_input
 from gnomon.api.refusals import TriggerRefused
 from gnomon.api.targets import members
 from gnomon.api.triggering import TriggerRequest, trigger_run
@@ -449,5 +450,6 @@ TABLE: dict[type, Callable[[Handlers, Caller, Any], wire.Reply]] = {
     wire.GetDagInfo: get_dag_info,
     wire.SetDagPaused: set_dag_paused,
     wire.MaskSecret: mask_secret,
+    **human_input.TABLE,
     wire.Custom: custom,
 }

@@ -45,6 +45,11 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         f"dags/[^/]+/(dagRuns|clearDagRuns)|{_RUN}(/(clear|wait))?",
         ("runs", "clears"),
     ),
+    "gnomon.api.public.routes.human_input": (
+        API,
+        f"{_RUN}/(taskInstances/.+/)?hitlDetails(/.*)?",
+        ("listed", "details"),
+    ),
     # Always together, and in this order: of …/{task_id}/xcomEntries and …/{task_id}/{map_index} the first one counts.
     "gnomon.api.public.routes.xcoms": (API, _TASKS, ("xcoms",)),
     "gnomon.api.public.routes.logs": (API, _TASKS, ("logs",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from gnomon.store import deadline_tables, human_input_tables  # noqa: F401 - its tables belong to the metadata
 from gnomon.store.tables import metadata
 
 context.configure(
