@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.processes import of_home
+from gnomon.cli import statefile
 from tests.fixtures.standalone import Standalone
 
 _DAG = """
@@ -151,5 +152,6 @@ def test_a_refusal_skips_or_fails(running: Standalone) -> None:
 
 def _kill_the_scheduler(running: Standalone) -> None:
     """What waits for a person is in the database only; the supervisor starts another scheduler."""
-    (victim,) = [one for one in of_home(running.home) if any("scheduler" in word for word in one.cmdline())]
-    victim.send_signal(signal.SIGKILL)
+    state = statefile.read()
+    assert state is not None
+    os.kill(state.parts["scheduler"].pid, signal.SIGKILL)
