@@ -206,6 +206,7 @@ airflow.providers.standard.operators.hitl gnomon.sdk.standard.hitl HITLOperator 
 airflow.providers.standard.operators.latest_only gnomon.sdk.standard.branches LatestOnlyOperator
 airflow.providers.standard.operators.python gnomon.sdk.standard.python PythonOperator BranchPythonOperator ShortCircuitOperator
 airflow.providers.standard.operators.python gnomon.sdk.standard.virtualenv PythonVirtualenvOperator ExternalPythonOperator BranchPythonVirtualenvOperator BranchExternalPythonOperator is_venv_installed
+airflow.providers.standard.operators.python gnomon.sdk.standard.sent_script _SERIALIZERS=SERIALIZERS
 airflow.providers.standard.operators.python gnomon.sdk.runtime.current get_current_context
 airflow.providers.standard.operators.trigger_dagrun gnomon.sdk.standard.trigger_dagrun TriggerDagRunOperator TriggerDagRunLink XCOM_LOGICAL_DATE_ISO XCOM_RUN_ID
 airflow.providers.standard.operators.weekday gnomon.sdk.standard.branches BranchDayOfWeekOperator
@@ -221,6 +222,7 @@ airflow.providers.standard.triggers.external_task gnomon.sdk.standard.triggers.e
 airflow.providers.standard.triggers.hitl gnomon.sdk.standard.triggers.hitl HITLTrigger HITLTriggerEventFailurePayload HITLTriggerEventSuccessPayload
 airflow.providers.standard.triggers.file gnomon.sdk.standard.triggers.file FileTrigger FileDeleteTrigger
 airflow.providers.standard.triggers.temporal gnomon.sdk.standard.triggers.temporal DateTimeTrigger TimeDeltaTrigger
+airflow.providers.standard.utils.python_virtualenv gnomon.sdk.standard.sent_script write_python_script
 airflow.providers.standard.utils.skipmixin gnomon.sdk.skip SkipMixin
 airflow.providers.standard.utils.weekday gnomon.sdk.standard.weekday WeekDay
 """

@@ -17,6 +17,7 @@ from gnomon.sdk.branch import BranchMixIn
 from gnomon.sdk.exceptions import AirflowException, AirflowSkipException, DeserializingResultError
 from gnomon.sdk.source import function_source
 from gnomon.sdk.standard.python import PythonOperator
+from gnomon.sdk.standard.sent_script import SERIALIZERS, script_of
 
 #: Names of the context that are plain enough to be sent to another interpreter.
 _SENDABLE = frozenset(
@@ -26,22 +27,6 @@ _SENDABLE = frozenset(
     }
 )  # fmt: skip
 _DATES = frozenset({"data_interval_end", "data_interval_start", "logical_date"})
-
-#: What runs in the other interpreter: read the arguments, call the function, write what it returns.
-_SCRIPT = """\
-import importlib, sys, types
-{preamble}
-serializer = importlib.import_module({serializer!r})
-with open(sys.argv[1], "rb") as file:
-    arguments = serializer.load(file)
-
-{source}
-
-result = {name}(*arguments["args"], **arguments["kwargs"])
-with open(sys.argv[2], "wb") as file:
-    if result is not None:
-        serializer.dump(result, file)
-"""
 
 
 class _BasePythonVirtualenvOperator(PythonOperator):
@@ -92,10 +77,9 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         if getattr(python_callable, "__name__", "") == "<lambda>":
             raise ValueError(f"{type(self).__name__} only supports functions for python_callable arg, not a lambda")
         serializer = "dill" if use_dill else serializer or "pickle"
-        if serializer not in ("pickle", "cloudpickle", "dill"):
-            raise AirflowException(
-                f"Unsupported serializer {serializer!r}. Expected one of 'pickle', 'cloudpickle', 'dill'"
-            )
+        if serializer not in SERIALIZERS:
+            expected = ", ".join(map(repr, SERIALIZERS))
+            raise AirflowException(f"Unsupported serializer {serializer!r}. Expected one of {expected}")
         super().__init__(
             python_callable=python_callable,
             op_args=op_args,
@@ -138,20 +122,12 @@ class _BasePythonVirtualenvOperator(PythonOperator):
             return self._call(self._interpreter(folder), folder)
 
     def _call(self, python: Path, folder: Path) -> Any:
-        import importlib
-
-        serializer = importlib.import_module(self.serializer)
+        serializer = SERIALIZERS[self.serializer]
         arguments, result, script = folder / "arguments", folder / "result", folder / "script.py"
         with arguments.open("wb") as file:
             serializer.dump({"args": tuple(self.op_args), "kwargs": dict(self.op_kwargs)}, file)
-        script.write_text(
-            _SCRIPT.format(
-                preamble=f"virtualenv_string_args = {self.string_args!r}",
-                serializer=self.serializer,
-                source=self.get_python_source(),
-                name=self.python_callable.__name__,
-            )
-        )
+        source, name = self.get_python_source(), self.python_callable.__name__
+        script.write_text(script_of(source, name, self.serializer, has_arguments=True, strings=self.string_args))
         self._run([str(python), str(script), str(arguments), str(result)])
         if not result.exists() or not result.stat().st_size:
             return None
