@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from gnomon.sdk import plugins
 from gnomon.sdk.runtime.channel import SocketChannel, set_channel
 from gnomon.wire import execution as wire
 from gnomon.wire import framing
@@ -39,7 +40,8 @@ def rehearse(usercode: process.UserCode, rounds: int = 1) -> None:
             its.sendall(script)
             channel = SocketChannel(ours)
             channel.hello(workload.key, os.getpid())
-            process.run(wire.Launch(workload=workload, log_path=os.devnull), dags, usercode, channel)
+            with plugins.suspended():
+                process.run(wire.Launch(workload=workload, log_path=os.devnull), dags, usercode, channel)
     set_channel(None)
     logging.getLogger().setLevel(level)
     for name in os.environ.keys() - environ.keys():
