@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,8 +63,8 @@ def gnomon_environment(name: str, requirements: Sequence[str], *, python: str = 
     overrides.parent.mkdir(parents=True, exist_ok=True)
     overrides.write_text("".join(f"{name} ; python_version < '0'\n" for name in OVERRIDES), encoding="utf-8")
     wanted = ["--editable", f"{ROOT}[postgres]", "--override", str(overrides), *requirements]
-    made_of = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    return environment(f"gnomon-{name}", wanted, python=python, made_of=made_of)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return environment(f"gnomon-{name}", wanted, python=python, made_of=json.dumps(project))
 
 
 def environment(name: str, arguments: Sequence[str], *, python: str = PYTHON, made_of: str = "") -> Environment:

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import httpx
 from tests.compat.environments import Environment, airflow_environment
 from tests.compat.examples import plan
 from tests.compat.examples.driving import Api, run_all
+from tests.compat.ports import free_port
 from tests.fixtures.postgresql_server import running_postgresql
 
 _DRIVERS = ("psycopg2-binary", "asyncpg", "virtualenv", "dill", "pandas")
@@ -38,7 +38,7 @@ def running_airflow(collection: plan.Collection) -> Iterator[Api]:
     processes: list[subprocess.Popen[bytes]] = []
     with running_postgresql() as server:
         database = server.create()
-        port = _free_port()
+        port = free_port()
         environ = environment.environ(**_settings(home, server.port, database, port, collection))
         try:
             collection.fill(home)
@@ -102,12 +102,6 @@ def _run(environment: Environment, environ: dict[str, str], *command: str) -> No
     )
     if done.returncode:
         raise RuntimeError(f"airflow {' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def record(collection: plan.Collection, only: set[str]) -> None:

@@ -84,6 +84,7 @@ class Config:
         self._file: tuple[Path, dict[str, dict[str, str]]] | None = None
         self._defaults: dict[tuple[str, str], tuple[str | None, str | None]] | None = None
         self._names: Renames | None = None
+        self._sections: set[str] | None = None
         self._fetched: dict[tuple[str, str], str] = {}
         self._set: dict[tuple[str, str], str] = {}
 
@@ -316,6 +317,11 @@ class Config:
             self._defaults = _read_defaults()
         return self._defaults
 
+    def _own_sections(self) -> set[str]:
+        if self._sections is None:
+            self._sections = {section for section, _ in self._known()}
+        return self._sections
+
     def _renames(self) -> Renames:
         if self._names is None:
             self._names = _read_renames()
@@ -325,6 +331,10 @@ class Config:
         default, second = self._known().get(name, (None, None))
         if second is not None and self.profile() == 2:
             default = second
+        if default is None and name[0] not in self._own_sections():
+            from gnomon.service import provider_settings
+
+            return provider_settings.default(*name)
         if default and "{AIRFLOW_HOME}" in default:
             return default.replace("{AIRFLOW_HOME}", str(airflow_home()))
         return default
@@ -348,6 +358,10 @@ class Config:
     def _keys(self, section: str) -> list[str]:
         keys = {key for name, key in self._known() if name == section}
         keys.update(key for name, key in self._set if name == section)
+        if section not in self._own_sections():
+            from gnomon.service import provider_settings
+
+            keys.update(provider_settings.options(section))
         written = list(self._from_file().get(section, ()))
         prefix = variable_name(section, "")
         written += [name[len(prefix) :].lower() for name in os.environ if name.startswith(prefix)]

@@ -231,8 +231,9 @@ def _run(api: Api, scenario: Scenario, settle: float, patience: float, expected:
     last = len(scenario.steps) - 1
     for number, step in enumerate(scenario.steps):
         _take(api, step)
-        # One DAG that is unpaused and triggered has nothing in between to wait for.
-        if number == last or len(scenario.steps) > 2:
+        # One DAG that is unpaused and triggered has nothing in between to wait for, and events come in bursts.
+        burst = isinstance(step, AssetEvent) and isinstance(scenario.steps[min(number + 1, last)], AssetEvent)
+        if number == last or (len(scenario.steps) > 2 and not burst):
             _wait(api, scenario, settle, deadline, expected if number == last else {})
     for dag_id in scenario.dags:
         api.pause(dag_id, paused=True)
@@ -266,7 +267,9 @@ def _wait(api: Api, scenario: Scenario, settle: float, deadline: float, expected
         if now != before:
             before, since = now, time.monotonic()
         over = all(state in _FINAL for runs in now.values() for _, state in runs)
-        enough = all(len(now[dag_id]) >= count for dag_id, count in expected.items()) or time.monotonic() - since > _LATE
+        enough = (
+            all(len(now[dag_id]) >= count for dag_id, count in expected.items()) or time.monotonic() - since > _LATE
+        )
         if over and enough and time.monotonic() - since >= settle:
             return
         time.sleep(0.3 if settle < 5 else 1.0)
@@ -284,8 +287,10 @@ def _note(api: Api, dag_id: str) -> Outcome:
             index = row["map_index"]
             name = row["task_id"] if index < 0 else f"{row['task_id']}[{index}]"
             tasks[name] = {"state": row["state"], "try": row["try_number"]}
-            if key == "made" and row["state"] is not None and (
-                xcoms := api.xcoms(dag_id, run["dag_run_id"], row["task_id"], index)
+            if (
+                key == "made"
+                and row["state"] is not None
+                and (xcoms := api.xcoms(dag_id, run["dag_run_id"], row["task_id"], index))
             ):
                 tasks[name]["xcoms"] = dict(sorted(xcoms.items()))
         outcome[key] = {"state": run["state"], "tasks": dict(sorted(tasks.items()))}

@@ -87,7 +87,9 @@ class Collection:
         source = wheel(*self.library) / "airflow/example_dags/plugins"
         for path in source.glob("*.py"):
             text = path.read_text(encoding="utf-8")
-            names = [line.split("(")[0].removeprefix("class ") for line in text.splitlines() if "(AirflowPlugin)" in line]
+            names = [
+                line.split("(")[0].removeprefix("class ") for line in text.splitlines() if "(AirflowPlugin)" in line
+            ]
             if names:
                 module = f"airflow.example_dags.plugins.{path.stem}"
                 (folder / f"of_{path.stem}.py").write_text(f"from {module} import {', '.join(names)}\n")
@@ -136,7 +138,12 @@ _ASSETS = (
     Scenario(
         "conditional assets",
         # The first producer is scheduled, so that unpausing it makes its one run.
-        (Unpause(_CONDITIONAL), Unpause(("asset_produces_1",)), Unpause(("asset_produces_2",)), Trigger("asset_produces_2")),
+        (
+            Unpause(_CONDITIONAL),
+            Unpause(("asset_produces_1",)),
+            Unpause(("asset_produces_2",)),
+            Trigger("asset_produces_2"),
+        ),
     ),
     _consumers(
         "asset aliases",
@@ -150,9 +157,7 @@ _ASSETS = (
     ),
     Scenario("teams", (Unpause(("team_ml_consumer",)), Unpause(("team_analytics_producer",)))),
     _consumers("asset functions", ("asset1_producer", "asset2_producer"), ("consumes_asset_decorator",)),
-    _consumers(
-        "asset state store", ("example_asset_state_store_producer",), ("example_asset_state_store_consumer",)
-    ),
+    _consumers("asset state store", ("example_asset_state_store_producer",), ("example_asset_state_store_consumer",)),
     Scenario(
         "events with extra",
         (
@@ -229,6 +234,38 @@ _OTHERS = (
             Answer("choose_a_branch_to_run", ("task_2",)),
         ),
     ),
+)
+_SHARED_2 = {**_SHARED, "example_external_task_marker_child": "waits ten minutes for a task group that is not there"}
+_DATASETS = (
+    Scenario(
+        "conditional datasets",
+        (
+            Unpause(tuple(name.replace("asset", "dataset") for name in _CONDITIONAL)),
+            Unpause(("dataset_produces_1",)),
+            Unpause(("dataset_produces_2",)),
+            Trigger("dataset_produces_2"),
+        ),
+    ),
+    _consumers(
+        "dataset aliases",
+        ("dataset_s3_bucket_producer", "dataset_alias_example_alias_producer"),
+        ("dataset_s3_bucket_consumer", "dataset_alias_example_alias_consumer"),
+    ),
+    _consumers(
+        "dataset aliases of operators",
+        ("dataset_s3_bucket_producer_with_no_taskflow", "dataset_alias_example_alias_producer_with_no_taskflow"),
+        ("dataset_s3_bucket_consumer_with_no_taskflow", "dataset_alias_example_alias_consumer_with_no_taskflow"),
+    ),
+    Scenario(
+        "dataset events with extra",
+        (
+            Unpause(("dataset_with_extra_by_yield",)),
+            Unpause(("dataset_with_extra_by_context",)),
+            Unpause(("dataset_with_extra_from_classic_operator",)),
+            Unpause(("read_dataset_event", "read_dataset_event_from_classic")),
+        ),
+    ),
+    *_OTHERS[:2],
 )
 _DRAWS_LOTS = "chooses at random"
 _DAY = "depends on the day of the week"
@@ -251,134 +288,19 @@ THREE = Collection(
         "example_branch_python_operator_decorator": _DRAWS_LOTS,
     },
 )
-TWO_ON__CONDITIONAL = (
-    "asset_consumes_1",
-    "asset_consumes_1_and_2",
-    "asset_consumes_1_never_scheduled",
-    "asset_consumes_unknown_never_scheduled",
-    "conditional_asset_and_time_based_timetable",
-    "consume_1_and_2_with_asset_expressions",
-    "consume_1_or_2_with_asset_expressions",
-    "consume_1_or_both_2_and_3_with_asset_expressions",
-)
-_TEAMS = ("team_a_player_stats", "team_b_player_stats", "team_c_player_stats")
-_OF_TEAMS = (
-    "clean_and_combine_player_stats",
-    "compute_player_odds",
-    "player_odds_quality_check_wont_ever_to_trigger",
-    "daily_team_a_rollup",
-    "monthly_team_a_rollup",
-)
-_WEEKLY = ("daily_inference", "trailing_week_inference")
-_ASSETS = (
-    Scenario(
-        "conditional assets",
-        # The first producer is scheduled, so that unpausing it makes its one run.
-        (Unpause(_CONDITIONAL), Unpause(("asset_produces_1",)), Unpause(("asset_produces_2",)), Trigger("asset_produces_2")),
-    ),
-    _consumers(
-        "asset aliases",
-        ("asset_s3_bucket_producer", "asset_alias_example_alias_producer"),
-        ("asset_s3_bucket_consumer", "asset_alias_example_alias_consumer"),
-    ),
-    _consumers(
-        "asset aliases of operators",
-        ("asset_s3_bucket_producer_with_no_taskflow", "asset_alias_example_alias_producer_with_no_taskflow"),
-        ("asset_s3_bucket_consumer_with_no_taskflow", "asset_alias_example_alias_consumer_with_no_taskflow"),
-    ),
-    Scenario("teams", (Unpause(("team_ml_consumer",)), Unpause(("team_analytics_producer",)))),
-    _consumers("asset functions", ("asset1_producer", "asset2_producer"), ("consumes_asset_decorator",)),
-    _consumers(
-        "asset state store", ("example_asset_state_store_producer",), ("example_asset_state_store_consumer",)
-    ),
-    Scenario(
-        "events with extra",
-        (
-            Unpause(("asset_with_extra_by_yield",)),
-            Unpause(("asset_with_extra_by_context",)),
-            Unpause(("asset_with_extra_from_classic_operator",)),
-            Unpause(("read_asset_event", "read_asset_event_from_classic")),
-        ),
-    ),
-    Scenario(
-        "watchers",
-        (
-            Unpause(("example_asset_with_watchers",)),
-            Touch("/tmp/test"),
-            Touch("/tmp/region-flags/us.flag"),
-            Touch("/tmp/region-flags/eu.flag"),
-        ),
-    ),
-)
-_PARTITIONS = (
-    _consumers("partitions made by a run", ("ingest_regional_sales",), ("aggregate_regional_sales",)),
-    _consumers(
-        "several partitions",
-        ("multi_region_player_stats",),
-        ("segment_region_stats_rollup", "segment_region_stats_early_rollup"),
-    ),
-    Scenario(
-        "a partition of a run",
-        (
-            Unpause(("regional_stats_breakdown", "ingest_region_stats")),
-            Trigger("ingest_region_stats", partition_key="us"),
-        ),
-    ),
-    _consumers(
-        "partitions that scatter",
-        ("live_region_player_stats",),
-        ("summarize_live_region_stats", "scatter_live_region_to_segments"),
-    ),
-    Scenario(
-        "partitions of hours",
-        (
-            Unpause(_OF_TEAMS),
-            *(AssetEvent(name, "2026-03-03T06:00:00") for name in _TEAMS),
-            *(AssetEvent(_TEAMS[0], f"2026-03-04T{hour:02}:00:00") for hour in range(24)),
-            Pause(_OF_TEAMS),
-            Unpause(("ingest_team_a_player_stats", "team_b_player_stats", "team_c_player_stats")),
-        ),
-    ),
-    Scenario(
-        "partitions of weeks",
-        (
-            Unpause(_WEEKLY),
-            AssetEvent("weekly_model_artifact", "2026-03-02T00:00:00"),
-            Pause(_WEEKLY),
-            Unpause(("train_weekly_model",)),
-        ),
-    ),
-)
-_OTHERS = (
-    _alone("example_params_ui_tutorial", required_field="a text of some length"),
-    Scenario(
-        "a run that makes a run",
-        (Unpause(("example_trigger_target_dag",)), Unpause(("example_trigger_controller_dag",))),
-    ),
-    Scenario("a sensor of another DAG", (Unpause(("child_dag",)), Unpause(("example_external_task",)))),
-    Scenario(
-        "example_hitl_operator",
-        (Unpause(("example_hitl_operator",)), Trigger("example_hitl_operator")),
-        (
-            Answer("wait_for_input", ("OK",), {"information": "of a human"}),
-            Answer("wait_for_option", ("option 1",)),
-            Answer("wait_for_multiple_options", ("option 4", "option 5")),
-            Answer("valid_input_and_options", ("Approve",)),
-            Answer("choose_a_branch_to_run", ("task_2",)),
-        ),
-    ),
-)
-_DRAWS_LOTS = "chooses at random"
-_DAY = "depends on the day of the week"
-
-THREE = Collection(
+TWO_ON_THREE = Collection(
     name="2-on-3",
     airflow="3.3.2",
     profile=3,
     folders=(_TWO,),
     library=_CORE[:2],
     bundled=False,
-    left_out=_SHARED,
+    left_out=_SHARED_2,
+    together=_DATASETS,
+    loose={
+        "example_branch_operator": _DRAWS_LOTS,
+        "example_branch_python_operator_decorator": _DRAWS_LOTS,
+    },
 )
 TWO = Collection(
     name="2",
@@ -387,7 +309,12 @@ TWO = Collection(
     folders=(_TWO,),
     library=_TWO[:2],
     bundled=False,
-    left_out=_SHARED,
+    left_out=_SHARED_2,
+    together=_DATASETS,
+    loose={
+        "example_branch_operator": _DRAWS_LOTS,
+        "example_branch_python_operator_decorator": _DRAWS_LOTS,
+    },
 )
 
 COLLECTIONS = {collection.name: collection for collection in (THREE, TWO_ON_THREE, TWO)}

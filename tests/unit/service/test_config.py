@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.service import environment
+from gnomon.service import environment, provider_settings
 from gnomon.service.config import ConfigError, conf, profile, variable_name
 
 # ------------------------------------------------------------------------------------------------- sources
@@ -276,6 +276,36 @@ def test_user_code_does_not_read_them_from_the_file_either(airflow_home, monkeyp
     assert conf.get("core", "fernet_key") is None
     assert conf.get("webserver", "secret_key") is None
     assert conf.get("database", "sql_alchemy_conn") is None
+
+
+def test_options_of_providers_have_defaults_whether_or_not_they_are_installed(monkeypatch):
+    assert conf.get("kubernetes_executor", "worker_container_repository") == ""
+    assert conf.getint("celery", "worker_concurrency") == 16
+    assert conf.has_option("celery", "pool")
+    assert conf.getsection("hive") == {"default_hive_mapred_queue": ""}
+    monkeypatch.setenv("AIRFLOW__CELERY__POOL", "gevent")
+    assert conf.get("celery", "pool") == "gevent"
+    with pytest.raises(ConfigError, match=r"\[celery\] no_such_option is set nowhere"):
+        conf.get("celery", "no_such_option")
+
+
+def test_an_installed_provider_says_its_defaults(tmp_path, monkeypatch):
+    folder = tmp_path / "sundials-1.0.dist-info"
+    folder.mkdir()
+    (folder / "entry_points.txt").write_text("[apache_airflow_provider]\nprovider_info = sundials:info\n")
+    described = {
+        "celery": {"options": {"pool": {"default": "threads"}}},
+        "Sundial": {"options": {"face": {"default": 12}}},
+    }
+    (tmp_path / "sundials.py").write_text(f"def info():\n    return {{'config': {described}}}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    provider_settings._installed.cache_clear()
+    try:
+        assert conf.getint("sundial", "face") == 12
+        assert conf.get("celery", "pool") == "threads"
+        assert conf.get("celery", "worker_concurrency") == "16"
+    finally:
+        provider_settings._installed.cache_clear()
 
 
 def test_names_of_variables():

@@ -1,0 +1,108 @@
+"""What Gnomon did beside what Airflow did."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from tests.compat.examples.driving import Outcome
+from tests.compat.examples.plan import Collection
+
+
+class Difference(NamedTuple):
+    """One place where the two disagree."""
+
+    dag_id: str
+    where: str
+    airflow: str
+    gnomon: str
+
+
+class Compared(NamedTuple):
+    """How much was compared."""
+
+    dags: int
+    runs: int
+    task_instances: int
+    xcoms: int
+
+
+def differences(collection: Collection, airflow: dict[str, Outcome], gnomon: dict[str, Outcome]) -> list[Difference]:
+    """Return every difference in runs, states, tries and XComs, in order."""
+    return [
+        found
+        for dag_id in sorted(airflow)
+        for found in _of_dag(collection, dag_id, airflow[dag_id], gnomon.get(dag_id))
+    ]
+
+
+def count(airflow: dict[str, Outcome]) -> Compared:
+    """Return how much a recording holds."""
+    runs = [run for dag in airflow.values() for run in dag.values()]
+    tasks = [task for run in runs for task in run["tasks"].values()]
+    return Compared(len(airflow), len(runs), len(tasks), sum(len(task.get("xcoms", ())) for task in tasks))
+
+
+def _of_dag(collection: Collection, dag_id: str, airflow: Outcome, gnomon: Outcome | None) -> Iterator[Difference]:
+    if gnomon is None:
+        yield Difference(dag_id, "the DAG", "there", "missing")
+        return
+    if "error" in gnomon:
+        yield Difference(dag_id, "the DAG", "runs", gnomon["error"])
+        return
+    for run in sorted(airflow.keys() | gnomon.keys()):
+        ours, theirs = gnomon.get(run), airflow.get(run)
+        if ours is None or theirs is None:
+            yield Difference(
+                dag_id, run, theirs["state"] if theirs else "no such run", ours["state"] if ours else "no such run"
+            )
+            continue
+        for what in ("state", "partition_key"):
+            if ours.get(what) != theirs.get(what):
+                yield Difference(dag_id, f"{run}: {what}", str(theirs.get(what)), str(ours.get(what)))
+        yield from _of_run(collection, dag_id, run, theirs["tasks"], ours["tasks"])
+
+
+def _of_run(collection: Collection, dag_id: str, run: str, airflow: Outcome, gnomon: Outcome) -> Iterator[Difference]:
+    if dag_id in collection.loose or f"{dag_id} {run}" in collection.loose:
+        ours, theirs = (Counter(str(task["state"]) for task in tasks.values()) for tasks in (gnomon, airflow))
+        if ours != theirs:
+            yield Difference(dag_id, f"{run}: states", _counts(theirs), _counts(ours))
+        return
+    for name in sorted(airflow.keys() | gnomon.keys()):
+        ours, theirs = gnomon.get(name), airflow.get(name)
+        if ours is None or theirs is None:
+            yield Difference(dag_id, f"{run}: {name}", _state(theirs), _state(ours))
+            continue
+        for what in ("state", "try"):
+            if ours[what] != theirs[what]:
+                yield Difference(dag_id, f"{run}: {name}: {what}", str(theirs[what]), str(ours[what]))
+        if ours["state"] == theirs["state"]:
+            yield from _of_xcoms(collection, dag_id, f"{run}: {name}", theirs.get("xcoms", {}), ours.get("xcoms", {}))
+
+
+def _of_xcoms(
+    collection: Collection, dag_id: str, where: str, airflow: dict[str, Any], gnomon: dict[str, Any]
+) -> Iterator[Difference]:
+    task = where.split(": ")[1].split("[", maxsplit=1)[0]
+    for key in sorted(airflow.keys() | gnomon.keys()):
+        if f"{dag_id}.{task}.{key}" in collection.volatile and key in airflow and key in gnomon:
+            continue
+        ours, theirs = (repr(found[key]) if key in found else "none" for found in (gnomon, airflow))
+        if ours != theirs:
+            yield Difference(dag_id, f"{where}: XCom {key}", _short(theirs), _short(ours))
+
+
+def _state(task: dict[str, Any] | None) -> str:
+    return str(task["state"]) if task else "no such task instance"
+
+
+def _counts(states: Counter[str]) -> str:
+    return ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+
+
+def _short(text: str) -> str:
+    text = re.sub(r"\s+", " ", text)
+    return text if len(text) <= 160 else f"{text[:157]}…"
