@@ -9,7 +9,7 @@ airflow gnomon.sdk DAG Asset XComArg
 airflow airflow.version version=.
 airflow airflow.settings settings=.
 airflow airflow.configuration configuration=.
-airflow.configuration gnomon.service.config conf
+airflow.configuration gnomon.sdk.configuration conf
 airflow.configuration gnomon.sdk.exceptions AirflowConfigException
 airflow.exceptions gnomon.sdk.exceptions *
 airflow.version airflow version=__version__
@@ -18,9 +18,10 @@ airflow.settings gnomon.sdk.timezone TIMEZONE
 
 # the task SDK
 airflow.sdk gnomon.sdk *
+airflow.sdk.state gnomon.sdk.state AssetScope BaseStoreBackend TaskScope
 airflow.sdk.exceptions gnomon.sdk.exceptions *
 airflow.sdk.timezone gnomon.sdk.timezone *
-airflow.sdk.configuration gnomon.service.config conf
+airflow.sdk.configuration gnomon.sdk.configuration conf
 airflow.sdk.lineage gnomon.sdk.lineage *
 airflow.sdk.log gnomon.sdk.log mask_secret redact
 airflow.sdk.module_loading gnomon.sdk.legacy import_string qualname is_valid_dotpath iter_namespace
@@ -86,6 +87,7 @@ airflow.sdk.definitions._internal.types gnomon.sdk.types *
 airflow.sdk.execution_time.context gnomon.sdk.runtime.exported context_to_airflow_vars
 airflow.sdk.execution_time.context gnomon.sdk.runtime.context context_get_outlet_events
 airflow.sdk.execution_time.context gnomon.sdk NEVER_EXPIRE
+airflow.sdk.execution_time.context gnomon.sdk.runtime.state_store TaskStateStoreAccessor=TaskStateStore AssetStateStoreAccessor=AssetStateStore AssetStateStoreAccessors=AssetStateStores
 airflow.sdk.execution_time.hitl gnomon.sdk.runtime.human_input HITLUser get_hitl_detail_content_detail update_hitl_detail_response upsert_hitl_detail
 airflow.sdk.execution_time.lazy_sequence gnomon.sdk.runtime.xcom LazyXComSequence
 airflow.sdk.execution_time.macros gnomon.sdk.macros *
@@ -182,6 +184,9 @@ airflow.listeners.spec.importerrors gnomon.sdk.listener_specs on_new_dag_import_
 airflow.listeners.spec.lifecycle gnomon.sdk.listener_specs on_starting before_stopping
 airflow.listeners.spec.taskinstance gnomon.sdk.listener_specs on_task_instance_running on_task_instance_success on_task_instance_failed on_task_instance_skipped
 airflow.sdk.listener gnomon.sdk.listeners get_listener_manager ListenerManager
+airflow.providers_manager gnomon.sdk.provider_registry *
+airflow.sdk.providers_manager_runtime gnomon.sdk.provider_registry *
+airflow.sdk.plugins_manager gnomon.sdk.provider_registry ProvidersManagerTaskRuntime
 airflow.policies gnomon.sdk.policies hookimpl
 airflow.policies gnomon.sdk.policy_specs task_policy dag_policy task_instance_mutation_hook pod_mutation_hook get_airflow_context_vars get_dagbag_import_timeout
 airflow.settings gnomon.sdk.policies task_policy dag_policy task_instance_mutation_hook pod_mutation_hook get_airflow_context_vars get_dagbag_import_timeout get_policy_plugin_manager

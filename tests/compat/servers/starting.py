@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.compat.environments import Environment
+import pytest
+
+from tests.compat.environments import CACHE, Environment
 from tests.compat.servers.processes import accepts, folder, free_port, program, server
 
 
@@ -72,3 +75,42 @@ def smtp(stand_ins: Environment) -> Iterator[tuple[int, Path]]:
         command += ["-c", "aiosmtpd.handlers.Mailbox", place / "mail"]
         with server(command, place / "log", lambda: accepts(port)):
             yield port, place / "mail"
+
+
+@contextlib.contextmanager
+def docker() -> Iterator[Path]:
+    """Run a Docker engine that has the image `localhost/python:3.11`; yield its socket.
+
+    The engine keeps what it has in the cache, so the image is made only once. Containers get no network.
+    """
+    if os.getuid() != 0:
+        pytest.skip("a Docker engine needs root")
+    binary, client = program("dockerd", "docker.io"), program("docker", "docker.io")
+    kept = CACHE / "docker"
+    kept.mkdir(parents=True, exist_ok=True)
+    with folder("gndk-") as place, (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        socket = place / "docker.sock"
+        command = [binary, "--data-root", kept / "data", "--exec-root", place / "exec", "-p", place / "pid"]
+        command += ["-H", f"unix://{socket}", "--bridge=none", "--iptables=false", "--ip6tables=false"]
+        with server(command, place / "log", lambda: _answers([client, "-H", f"unix://{socket}", "version"])):
+            _import_image([client, "-H", f"unix://{socket}"], kept / "python.tar")
+            yield socket
+
+
+_IMAGE = "localhost/python:3.11"
+
+
+def _answers(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _import_image(client: list[str], archive: Path) -> None:
+    """Make an image of Debian and its Python, without a registry."""
+    if _answers([*client, "image", "inspect", _IMAGE]):
+        return
+    bootstrap = program("mmdebstrap", "mmdebstrap")
+    command = [bootstrap, "--quiet", "--mode=root", "--variant=essential", "--include=python3", "bookworm"]
+    subprocess.run([*command, str(archive)], check=True)
+    subprocess.run([*client, "import", str(archive), _IMAGE], check=True, stdout=subprocess.DEVNULL)
+    archive.unlink()

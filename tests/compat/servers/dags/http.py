@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pendulum
+
 from airflow.providers.http.hooks.http import HttpHook
 from airflow.providers.http.operators.http import HttpOperator
 from airflow.providers.http.sensors.http import HttpSensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pendulum
+
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.providers.smtp.operators.smtp import EmailOperator
 from airflow.sdk import DAG, task

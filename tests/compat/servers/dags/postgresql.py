@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pendulum
+
 from airflow.providers.common.sql.operators.generic_transfer import GenericTransfer
 from airflow.providers.common.sql.operators.sql import (
     BranchSQLOperator,

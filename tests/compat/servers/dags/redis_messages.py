@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pendulum
+
 from airflow.providers.redis.hooks.redis import RedisHook
 from airflow.providers.redis.operators.redis_publish import RedisPublishOperator
 from airflow.providers.redis.sensors.redis_key import RedisKeySensor

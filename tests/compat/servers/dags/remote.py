@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 
 import pendulum
+
 from airflow.providers.sftp.hooks.sftp import SFTPHook
 from airflow.providers.sftp.operators.sftp import SFTPOperator
 from airflow.providers.sftp.sensors.sftp import SFTPSensor
