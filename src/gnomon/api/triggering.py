@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gnomon.api import inference
 from gnomon.api.refusals import TriggerRefused
 from gnomon.model.schedule import plan_manual
 from gnomon.model.states import DagRunType
@@ -40,6 +42,8 @@ class TriggerRequest(msgspec.Struct, kw_only=True):
     user: str | None = None
     #: whether the data interval is inferred from the logical date (REST) or from run_after (operators, CLI)
     infer_from_logical_date: bool = True
+    #: seconds to wait for a custom timetable that has to say what the data interval is
+    patience: float = inference.PATIENCE_SECONDS
 
 
 def trigger_run(store: Store, versions: VersionCache, request: TriggerRequest) -> Run:
@@ -49,6 +53,7 @@ def trigger_run(store: Store, versions: VersionCache, request: TriggerRequest) -
         DagNotFound: there is no such DAG, or it is gone from its file.
         RunExists: the DAG has a run with this run id or this logical date.
         TriggerRefused: the DAG, its parameters or the run id do not allow it.
+        AnswerPending: its custom timetable has not said in time what the data interval is.
     """
     dag = store.dags.get(request.dag_id)
     if dag is None or dag.is_stale:
@@ -64,7 +69,8 @@ def trigger_run(store: Store, versions: VersionCache, request: TriggerRequest) -
     conf = request.conf or {}
     check_params(serialized, conf)
     profile = config.profile()
-    planned = plan_manual(
+    plan = partial(
+        plan_manual,
         build(serialized.timetable, profile),
         logical_date=request.logical_date,
         run_after=request.run_after or request.now,
@@ -74,6 +80,7 @@ def trigger_run(store: Store, versions: VersionCache, request: TriggerRequest) -
         run_type=request.run_type,
         infer_from_logical_date=request.infer_from_logical_date,
     )
+    planned = inference.planned(store, request.dag_id, plan, patience=request.patience)
     if request.run_id is not None and request.run_type is DagRunType.MANUAL:
         try:
             check_manual_run_id(request.run_id)

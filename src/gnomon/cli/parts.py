@@ -121,6 +121,10 @@ def _dag_processor(argv: list[str]) -> None:
             lambda request: handlers.handle(None, request),
             outage=(OSError, Unavailable),
             listen=lambda loop, call: store.notifier.subscribe(loop, ["parse"], lambda notice: call(notice.payload)),
+            desk=store.questions,
+            listen_for_questions=lambda loop, call: store.notifier.subscribe(
+                loop, ["question"], lambda notice: call(notice.payload)
+            ),
         )
         _services(SignOfLife(store, "DagProcessorJob"), processor)
 

@@ -14,6 +14,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -252,18 +253,26 @@ def create_run(dag: SerializedDag, conf: dict[str, Any], logical_date: datetime 
     """Create the run, as the schedule of the DAG would have one made by hand."""
     from gnomon.api.triggering import check_params
     from gnomon.model.schedule import plan_manual
-    from gnomon.model.timetables import build
+    from gnomon.model.timetables import AnswerNeededError, build
     from gnomon.service import clock, config
 
     check_params(dag, conf)
     now, profile = clock.now(), config.profile()
-    planned = plan_manual(
+    plan = partial(
+        plan_manual,
         build(dag.timetable, profile),
         logical_date=logical_date or now,
         run_after=now,
         profile=profile,
         salt=secrets.token_hex(4),
     )
+    try:
+        planned = plan()
+    except AnswerNeededError as needed:
+        from gnomon.cli.asking import answer
+
+        answer(store, dag.dag_id, needed)
+        planned = plan()
     return store.runs.create(
         dag.dag_id,
         planned.run_id,

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 from gnomon.model.states import DagRunType
-from gnomon.model.timetables import DataInterval, NextRun, Profile, Timetable, build, run_id
+from gnomon.model.timetables import AnswerNeededError, DataInterval, NextRun, Profile, Timetable, build, run_id
 from gnomon.model.timetables.simple import Continuous
 
 
@@ -89,6 +89,8 @@ class Plan(NamedTuple):
     next: NextRun | None
     #: a run is due that the DAG's max_active_runs holds back
     at_limit: bool = False
+    #: what a custom timetable has to be asked before `next`, or anything, is known
+    asks: AnswerNeededError | None = None
 
 
 def schedule_of(dag: ScheduledDag, profile: Profile) -> Schedule:
@@ -145,15 +147,25 @@ def next_after(schedule: Schedule, last_automated: DataInterval | None, now: dat
 
 
 def plan_next(schedule: Schedule, row: RowState, now: datetime, *, salt: str = "") -> Plan:
-    """Decide whether a run is created now, and which one the row has to wait for next."""
-    due = row.next if row.next is not None and not row.changed else next_after(schedule, row.last_automated, now)
+    """Decide whether a run is created now, and which one the row has to wait for next.
+
+    A custom timetable may have to be asked first (`Plan.asks`); the decision is then made again with its answer. What
+    is due is created without waiting for the answer about what follows it.
+    """
+    try:
+        due = row.next if row.next is not None and not row.changed else next_after(schedule, row.last_automated, now)
+    except AnswerNeededError as needed:
+        return Plan(None, None, asks=needed)
     if due is None or due.run_after > now or not schedule.allowed:
         return Plan(None, due if schedule.allowed else None)
     if row.active_runs >= schedule.max_active_runs:
         return Plan(None, due, at_limit=True)
     due = _overtaken(schedule, due, row.last_automated, now)
-    following = next_after(schedule, due.data_interval, now)
-    return Plan(_to_create(schedule, due, salt), following)
+    run = _to_create(schedule, due, salt)
+    try:
+        return Plan(run, next_after(schedule, due.data_interval, now))
+    except AnswerNeededError as needed:
+        return Plan(run, None, asks=needed)
 
 
 def _overtaken(schedule: Schedule, due: NextRun, last: DataInterval | None, now: datetime) -> NextRun:
@@ -164,15 +176,17 @@ def _overtaken(schedule: Schedule, due: NextRun, last: DataInterval | None, now:
     """
     if isinstance(schedule.timetable, Continuous):
         return next_after(schedule, last, now) or due
-    if schedule.catchup:
-        return due
+    if schedule.catchup or schedule.timetable.is_custom:
+        return due  # a custom timetable is asked what follows when this run exists, and then knows how late it is
     later = next_after(schedule, due.data_interval, now)
     return later if later is not None and later.run_after <= now else due
 
 
 def _to_create(schedule: Schedule, run: NextRun, salt: str) -> RunToCreate:
     kind = DagRunType.SCHEDULED
-    name = run_id(kind, run_after=run.run_after, logical_date=run.logical_date, salt=salt, profile=schedule.profile)
+    name = run.run_id or run_id(
+        kind, run_after=run.run_after, logical_date=run.logical_date, salt=salt, profile=schedule.profile
+    )
     return RunToCreate(name, kind, run.run_after, run.logical_date, run.data_interval)
 
 
@@ -196,13 +210,18 @@ def plan_manual(
         data_interval: as given; inferred, if None.
         infer_from_logical_date: whether the interval is inferred from the logical date, as the REST API does, or from
             run_after, as a trigger from the command line or an operator does.
+
+    Raises:
+        AnswerNeededError: a custom timetable has to be asked first.
     """
     if profile == 2:
         logical_date = logical_date or run_after
         infer_from_logical_date = True
+    name = None
     if logical_date is None:
         data_interval = None
     elif data_interval is None:
-        data_interval = timetable.infer_manual_interval(logical_date if infer_from_logical_date else run_after)
-    name = run_id(run_type, run_after=run_after, logical_date=logical_date, salt=salt, profile=profile)
+        about = logical_date if infer_from_logical_date else run_after
+        data_interval, name = timetable.infer_manual_interval(about), timetable.own_manual_run_id(about)
+    name = name or run_id(run_type, run_after=run_after, logical_date=logical_date, salt=salt, profile=profile)
     return RunToCreate(name, run_type, run_after, logical_date, data_interval)

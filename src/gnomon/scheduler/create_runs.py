@@ -10,12 +10,14 @@ from typing import Any
 
 import structlog
 
-from gnomon.model.schedule import Plan, RowState, next_after, plan_next
+from gnomon.model.schedule import Plan, RowState, Schedule, next_after, plan_next
 from gnomon.model.states import DagRunState
-from gnomon.model.timetables import DataInterval, NextRun, TimetableError
+from gnomon.model.timetables import AnswerNeededError, DataInterval, NextRun, TimetableError
+from gnomon.scheduler.ask_timetables import AskTimetables
 from gnomon.scheduler.expire import Clockwork
 from gnomon.scheduler.turn import RunsDue, Turn
 from gnomon.scheduler.world import Dag, World
+from gnomon.store.scheduling import Write
 from gnomon.store.types import from_micros, to_micros
 
 log = structlog.get_logger("scheduler")
@@ -30,6 +32,7 @@ class CreateRuns:
     def __init__(self, world: World, clockwork: Clockwork) -> None:
         self._world = world
         self._clockwork = clockwork
+        self._ask = AskTimetables(world)
 
     def watch(self) -> None:
         """Set the clock for the next due DAG."""
@@ -50,8 +53,19 @@ class CreateRuns:
         if rows:
             self.watch()
 
-    def look(self, dag: Dag, turn: Turn, *, anew: bool = False) -> None:
-        """Create the next run of a DAG if it is due, and store what comes after it."""
+    def answered(self, dag_id: str, turn: Turn) -> None:
+        """The timetable of a DAG, which is a user's class, has answered."""
+        dag = self._world.load_dag(dag_id)
+        if dag is not None:
+            self.look(dag, turn, anew=True, told=True)
+
+    def look(self, dag: Dag, turn: Turn, *, anew: bool = False, told: bool = False) -> None:
+        """Create the next run of a DAG if it is due, and store what comes after it.
+
+        Args:
+            anew: what the row holds as the next run does not count any more.
+            told: a custom timetable has answered a question; it is not asked the same again.
+        """
         if dag.is_stale:
             return
         try:
@@ -62,27 +76,43 @@ class CreateRuns:
         if schedule is None:
             self._store(dag, None)
             return
-        stored = dag.row.next_run_after
-        last = self._world.store.scheduling.last_automated(dag.dag_id)
+        plan = self._plan(dag, schedule, turn, anew=anew)
+        if told and plan.asks is not None and plan.run is None:
+            if self._ask.told(dag.dag_id, plan.asks):
+                plan = self._plan(dag, schedule, turn, anew=anew)
+            elif self._ask.failed(dag.dag_id):
+                self._store(dag, None, besides=self._ask.taking(dag.dag_id))
+                return
+        besides = self._ask.taking(dag.dag_id) if told else None
+        if plan.asks is not None:
+            besides = self._ask.asking(dag.dag_id, plan.asks, turn.now)
+        if plan.run is None:
+            # At its limit nothing can be created before a run ends; that is when this DAG is looked at again.
+            self._store(dag, plan.next, at_limit=plan.at_limit, besides=besides)
+        else:
+            self._create(dag, plan, turn, besides)
+
+    def _plan(self, dag: Dag, schedule: Schedule, turn: Turn, *, anew: bool) -> Plan:
+        now = from_micros(turn.now)
+        last = _interval(self._world.store.scheduling.last_automated(dag.dag_id))
         if dag.is_paused:
-            self._store(dag, next_after(schedule, _interval(last), from_micros(turn.now)))
-            return
+            try:
+                return Plan(None, next_after(schedule, last, now))
+            except AnswerNeededError as needed:
+                return Plan(None, None, asks=needed)
+        stored = dag.row.next_run_after
+        following = _stored_next(dag.row)
+        if schedule.timetable.is_custom and following is not None:
+            following = following._replace(run_id=self._ask.run_id(dag.dag_id, following.run_after))
         state = RowState(
-            next=_stored_next(dag.row),
-            last_automated=_interval(last),
+            next=following,
+            last_automated=last,
             active_runs=self._world.active_runs(dag.dag_id),
             changed=anew or stored is None or to_micros(stored) == 0,
         )
-        plan = plan_next(schedule, state, from_micros(turn.now))
-        if plan.at_limit:
-            # Nothing can be created before a run ends; that is when this DAG is looked at again.
-            self._store(dag, plan.next, at_limit=True)
-        elif plan.run is None:
-            self._store(dag, plan.next)
-        else:
-            self._create(dag, plan, turn)
+        return plan_next(schedule, state, now)
 
-    def _create(self, dag: Dag, plan: Plan, turn: Turn) -> None:
+    def _create(self, dag: Dag, plan: Plan, turn: Turn, besides: Write | None) -> None:
         run = plan.run
         assert run is not None
         interval = run.data_interval
@@ -101,7 +131,7 @@ class CreateRuns:
             "updated_at": turn.now,
         }
         following = _next_values(plan.next)
-        run_id = self._world.store.scheduling.create_run(values, following, turn.batch.epoch)
+        run_id = self._world.store.scheduling.create_run(values, following, turn.batch.epoch, besides=besides)
         self._world.load_dag(dag.dag_id)
         if run_id is not None:
             log.info("run created", dag_id=dag.dag_id, run_id=run.run_id)
@@ -110,15 +140,17 @@ class CreateRuns:
             turn.notices["state", str(run_id)] = None
         self.watch()
 
-    def _store(self, dag: Dag, following: NextRun | None, *, at_limit: bool = False) -> None:
+    def _store(
+        self, dag: Dag, following: NextRun | None, *, at_limit: bool = False, besides: Write | None = None
+    ) -> None:
         values = _next_values(following)
         if at_limit:
             # A due DAG that may not run would be found again and again: it waits for one of its runs to end instead.
             values["next_run_after"] = None
         values["exceeds_max_non_backfill"] = at_limit
         row = dag.row
-        if any(getattr(row, name) != value for name, value in values.items()):
-            self._world.store.scheduling.store_next(dag.dag_id, values)
+        if besides is not None or any(getattr(row, name) != value for name, value in values.items()):
+            self._world.store.scheduling.store_next(dag.dag_id, values, besides=besides)
             self._world.load_dag(dag.dag_id)
             self.watch()
 

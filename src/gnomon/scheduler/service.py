@@ -30,6 +30,7 @@ from gnomon.executors.executor import (
 )
 from gnomon.model.states import TaskInstanceState as Ti
 from gnomon.scheduler.await_input import AwaitInput
+from gnomon.scheduler.create_asset_runs import CreateAssetRuns
 from gnomon.scheduler.create_runs import CreateRuns
 from gnomon.scheduler.dispatch import Dispatch
 from gnomon.scheduler.expire import Clockwork, Expire
@@ -37,6 +38,7 @@ from gnomon.scheduler.leases import Lease
 from gnomon.scheduler.plan_runs import PlanRuns
 from gnomon.scheduler.rescue import Rescue
 from gnomon.scheduler.turn import (
+    AssetsUpdated,
     DagNoticed,
     Due,
     InputAnswered,
@@ -92,6 +94,7 @@ class Scheduler(Service):
         self._expire = Expire(self._world, self._plan_runs, self._await_input, self._clockwork)
         self._dispatch = Dispatch(self._world, executor)
         self._create_runs = CreateRuns(self._world, self._clockwork)
+        self._create_asset_runs = CreateAssetRuns(self._world)
         timeout = conf.getfloat("scheduler", "task_instance_heartbeat_timeout")
         self._rescue = Rescue(self._world, self._plan_runs, self._clockwork, timeout)
         self._lease = Lease(store, f"{socket.gethostname()}:{os.getpid()}")
@@ -130,7 +133,7 @@ class Scheduler(Service):
         self._failure = loop.create_future()
         heard: Subscription | None = None
         try:
-            topics = ("run", "dag", "fired", "answered", "reply", "pool")
+            topics = ("run", "asset", "dag", "fired", "answered", "reply", "pool")
             heard = self._store.notifier.subscribe(loop, topics, self._hear)
             self._recover()
             self._leads = True
@@ -180,6 +183,8 @@ class Scheduler(Service):
             if dag.row.exceeds_max_non_backfill:
                 self.tell(DagNoticed(dag.dag_id))
         self._hear_of_answers()
+        self._create_asset_runs.forget()
+        self._hear_of_assets()
         self._create_runs.watch()
 
     def _sweep(self) -> None:
@@ -197,7 +202,12 @@ class Scheduler(Service):
         if self._world.awaiting:
             self.tell(InputAnswered())
         self._hear_of_answers()
+        self._hear_of_assets()
         self._create_runs.watch()
+
+    def _hear_of_assets(self) -> None:
+        for dag_id in self._create_asset_runs.unseen():
+            self.tell(AssetsUpdated(dag_id))
 
     def _hear_of_answers(self) -> None:
         for kind, dag_id, about in self._store.questions.untaken():
@@ -212,6 +222,8 @@ class Scheduler(Service):
                 self.tell(RunNoticed(int(notice.payload)))
             case "dag" if notice.payload:
                 self.tell(DagNoticed(notice.payload))
+            case "asset" if notice.payload:
+                self.tell(AssetsUpdated(notice.payload))
             case "fired":
                 self.tell(TriggersFired())
             case "answered" if notice.payload.isdigit():
@@ -278,6 +290,8 @@ class Scheduler(Service):
                 dag = self._world.dags.get(dag_id)
                 if dag is not None and dag.row.exceeds_max_non_backfill:
                     self._create_runs.look(dag, turn, anew=True)
+                if dag_id in self._create_asset_runs.held:
+                    self._create_asset_runs.look(dag_id, turn)
             self._plan_runs.end_finished(turn)
         turn.recount()
         self._dispatch.admit(turn)
@@ -296,6 +310,7 @@ class Scheduler(Service):
             CallbackEnded: lambda event, turn: turn.batch.callbacks_done.append(event.id),
             DagNoticed: self._dag_noticed,
             RunsDue: lambda _, turn: self._create_runs.due(turn),
+            AssetsUpdated: self._create_asset_runs.updated,
             UserCodeAnswered: self._user_code_answered,
             PoolsNoticed: lambda _, turn: self._world.load_pools(),
             Due: expire.due,
@@ -309,6 +324,7 @@ class Scheduler(Service):
         dag = self._world.load_dag(event.dag_id)
         if dag is not None:
             self._create_runs.look(dag, turn, anew=True)
+            self._create_asset_runs.look(event.dag_id, turn)
         turn.dags[event.dag_id] = None
 
     def _user_code_answered(self, event: UserCodeAnswered, turn: Turn) -> None:
@@ -330,6 +346,8 @@ class Scheduler(Service):
         for instance in turn.clocked:
             if instance.state in (Ti.UP_FOR_RETRY, Ti.UP_FOR_RESCHEDULE, Ti.DEFERRED, Ti.AWAITING_INPUT):
                 self._expire.watch(instance)
+        for dag_id in turn.woken:
+            self.tell(AssetsUpdated(dag_id))
         for run in turn.begun:
             if run.live.id in self._world.runs:
                 self._expire.watch_run(run)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
 
 from gnomon.model.instance import Instance
 from gnomon.scheduler.world import ActiveRun, World
+from gnomon.store.asset_events import Source, write_outcomes
 from gnomon.store.scheduling import Batch, RunChange
 
 
@@ -55,6 +59,13 @@ class UserCodeAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetsUpdated:
+    """Something came into the queue of a DAG that waits for assets."""
+
+    dag_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunsDue:
     """Automated runs are due."""
 
@@ -96,6 +107,7 @@ Internal = (
     | TriggersFired
     | InputAnswered
     | UserCodeAnswered
+    | AssetsUpdated
     | RunsDue
     | PastChanged
     | Due
@@ -123,6 +135,10 @@ class Turn:
     begun: list[ActiveRun] = field(default_factory=list)
     #: topics and payloads of notices to other processes
     notices: dict[tuple[str, str], None] = field(default_factory=dict)
+    #: what successes say about assets: where it comes from, and the entries of the outcome
+    asset_events: list[tuple[Source, list[dict[str, Any]]]] = field(default_factory=list)
+    #: after the commit: DAGs that got an asset into their queue by it
+    woken: dict[str, None] = field(default_factory=dict)
 
     def run_of(self, instance: Instance) -> ActiveRun:
         """Return the run of an instance, which is about to change."""
@@ -139,6 +155,8 @@ class Turn:
     def close(self) -> Batch:
         """Return the batch with every changed instance and run in it."""
         batch = self.batch
+        if self.asset_events:
+            batch.writes.append(self._write_asset_events)
         batch.instances = [i for run in self.touched.values() for i in run.live.dirty.values()]
         for run in self.touched.values():
             if run.changed:
@@ -154,6 +172,9 @@ class Turn:
                     )
                 )
         return batch
+
+    def _write_asset_events(self, conn: Connection) -> None:
+        self.woken = write_outcomes(conn, self.asset_events, self.now)
 
     def committed(self) -> None:
         """Note that memory and database agree."""

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from gnomon.store import schema
+from gnomon.store.assets import Assets
 from gnomon.store.connections import Connections
 from gnomon.store.crypto import Cipher, cipher
 from gnomon.store.dags import Dags
@@ -20,13 +21,16 @@ from gnomon.store.notifier import open_notifier
 from gnomon.store.pools import Pools
 from gnomon.store.questions import Questions
 from gnomon.store.runs import Runs
+from gnomon.store.state_store import AssetStates, TaskStates
 from gnomon.store.task_instances import TaskInstances
 from gnomon.store.triggers import Triggers
 from gnomon.store.url import normalize
 from gnomon.store.variables import Variables
+from gnomon.store.watchers import Watchers
 from gnomon.store.xcoms import XComs
 
 if TYPE_CHECKING:
+    from gnomon.store.asset_runs import AssetRuns
     from gnomon.store.scheduling import Scheduling
 
 
@@ -46,10 +50,14 @@ class Store:
         self.task_instances = TaskInstances(database)
         self.xcoms = XComs(database)
         self.triggers = Triggers(database, cipher)
+        self.assets = Assets(database)
+        self.watchers = Watchers(database, cipher)
         self.jobs = Jobs(database)
         self.questions = Questions(database)
         self.events = Events(database)
         self.human_input = HumanInput(database)
+        self.task_states = TaskStates(database)
+        self.asset_states = AssetStates(database)
 
     @cached_property
     def scheduling(self) -> Scheduling:
@@ -58,6 +66,13 @@ class Store:
 
         return Scheduling(self.database)
 
+    @cached_property
+    def asset_runs(self) -> AssetRuns:
+        """The scheduler's verbs for what waits for assets."""
+        from gnomon.store.asset_runs import AssetRuns
+
+        return AssetRuns(self.database)
+
     def rotate_fernet_key(self) -> int:
         """Encrypt every secret with the first key of [core] fernet_key; return how many rows were written.
 
@@ -65,7 +80,7 @@ class Store:
             FernetKeyMismatch: one was encrypted with a key that is not in the list; nothing is changed.
         """
         with self.database.write() as conn:
-            return sum(noun.rotate_in(conn) for noun in (self.variables, self.connections, self.triggers))
+            return sum(noun.rotate_in(conn) for noun in (self.variables, self.connections, self.triggers, self.watchers))
 
     def close(self) -> None:
         """Close all connections."""

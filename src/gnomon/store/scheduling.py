@@ -41,7 +41,6 @@ from gnomon.store.errors import Conflict, LeadershipLost
 from gnomon.store.human_input_tables import human_input
 from gnomon.store.prepared import Prepared
 
-
 #: Writes something in a transaction of the scheduler.
 Write = Callable[[Connection], None]
 

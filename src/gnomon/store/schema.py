@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, MetaData, inspect, text
 from sqlalchemy.engine import URL
 
-from gnomon.store import asset_tables, deadline_tables, human_input_tables  # noqa: F401 - their tables belong to the metadata
+from gnomon.store import (  # noqa: F401 - their tables belong to the metadata
+    asset_tables,
+    deadline_tables,
+    human_input_tables,
+    state_tables,
+)
 from gnomon.store.database import Database
 from gnomon.store.errors import SchemaMissing, SchemaOutdated, SchemaUnknown, Unavailable
 from gnomon.store.tables import metadata

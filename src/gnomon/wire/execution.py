@@ -18,6 +18,14 @@ import msgspec
 from msgspec import Raw
 
 from gnomon.wire.human_input import AskPeople, GetAnswer, GiveAnswer
+from gnomon.wire.state_store import (
+    DeleteAssetState,
+    DeleteTaskState,
+    GetAssetState,
+    GetTaskState,
+    SetAssetState,
+    SetTaskState,
+)
 
 #: JSON text as it is stored; the control side passes it on without decoding it.
 Json = bytes
@@ -448,6 +456,12 @@ Request = (
     | AskPeople
     | GetAnswer
     | GiveAnswer
+    | GetTaskState
+    | SetTaskState
+    | DeleteTaskState
+    | GetAssetState
+    | SetAssetState
+    | DeleteAssetState
     | Custom
 )
 
@@ -499,7 +513,7 @@ class Found(msgspec.Struct, tag="found"):
 
 
 class Problem(msgspec.Struct, tag="problem"):
-    """It could not be done. `code`: not_found, exists, forbidden, invalid, unavailable."""
+    """It could not be done. `code`: not_found, exists, forbidden, invalid, unavailable, later (ask again soon)."""
 
     code: str
     message: str

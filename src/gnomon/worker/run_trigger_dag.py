@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gnomon.sdk import exceptions as errors
 from gnomon.sdk.runtime.dag_run import find_run, micros
+from gnomon.service import clock
 from gnomon.wire import execution as wire
 from gnomon.worker import run_outcomes
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from gnomon.worker.runner import Try
 
 log = logging.getLogger("airflow.task")
+_TIMETABLE_SECONDS = 60.0
+_AGAIN_SECONDS = 0.05
 
 
 def conclude(piece: Try, wish: Any) -> wire.Outcome:
@@ -26,17 +29,16 @@ def conclude(piece: Try, wish: Any) -> wire.Outcome:
     """
     dag_id = wish.trigger_dag_id
     log.info("Triggering a run of DAG %s", dag_id)
-    reply = piece.channel.ask(
-        wire.TriggerRun(
-            dag_id=dag_id,
-            run_id=wish.dag_run_id,
-            conf=json.dumps(wish.conf or {}).encode(),
-            logical_date=micros(wish.logical_date),
-            run_after=micros(wish.run_after),
-            reset=wish.reset_dag_run,
-            note=wish.note,
-        )
+    request = wire.TriggerRun(
+        dag_id=dag_id,
+        run_id=wish.dag_run_id,
+        conf=json.dumps(wish.conf or {}).encode(),
+        logical_date=micros(wish.logical_date),
+        run_after=micros(wish.run_after),
+        reset=wish.reset_dag_run,
+        note=wish.note,
     )
+    reply = _ask(piece, request)
     if isinstance(reply, wire.Problem):
         return _not_created(piece, wish, reply)
     log.info("Triggered the run %s of DAG %s", wish.dag_run_id, dag_id)
@@ -46,6 +48,18 @@ def conclude(piece: Try, wish: Any) -> wire.Outcome:
     if wish.deferrable:
         return run_outcomes.of_exception(piece, _deferral(wish))
     return _wait(piece, wish)
+
+
+def _ask(piece: Try, request: wire.TriggerRun) -> wire.Reply:
+    """Ask, and go on asking while a custom timetable is working out the data interval."""
+    until = time.monotonic() + _TIMETABLE_SECONDS
+    while True:
+        reply = piece.channel.ask(request)
+        if not isinstance(reply, wire.Problem) or reply.code != "later" or time.monotonic() > until:
+            return reply
+        if request.run_after is None:
+            request.run_after = clock.now_us()  # the question stays the same
+        time.sleep(_AGAIN_SECONDS)
 
 
 def _not_created(piece: Try, wish: Any, problem: wire.Problem) -> wire.Outcome:

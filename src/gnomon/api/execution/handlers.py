@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gnomon.api.execution import human_input
-from gnomon.api.refusals import TriggerRefused
+from gnomon.api.execution import human_input, state_store
+from gnomon.api.refusals import AnswerPending, TriggerRefused
 from gnomon.api.targets import members
 from gnomon.api.triggering import TriggerRequest, trigger_run
 from gnomon.model.states import DagRunType
@@ -353,9 +353,12 @@ def trigger(self: Handlers, key: Caller, ask: wire.TriggerRun) -> wire.Reply:
         partition_key=ask.partition_key,
         triggered_by="operator",
         infer_from_logical_date=False,
+        patience=0.0,  # this may be the scheduler's loop; the task asks again
     )
     try:
         trigger_run(self.store, self.versions, request)
+    except AnswerPending as pending:
+        return wire.Problem("later", str(pending))
     except errors.RunExists as exists:
         if not ask.reset:
             raise
@@ -451,5 +454,6 @@ TABLE: dict[type, Callable[[Handlers, Caller, Any], wire.Reply]] = {
     wire.SetDagPaused: set_dag_paused,
     wire.MaskSecret: mask_secret,
     **human_input.TABLE,
+    **state_store.TABLE,
     wire.Custom: custom,
 }

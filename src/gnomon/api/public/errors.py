@@ -9,7 +9,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from gnomon.api.refusals import TriggerRefused
+from gnomon.api.refusals import AnswerPending, TriggerRefused
 from gnomon.service.config import ConfigError
 from gnomon.store import errors
 from gnomon.store.reads.listing import BadQuery
@@ -24,6 +24,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.SchemaError, 503),
     (errors.StoreError, 500),
     (TriggerRefused, 400),
+    (AnswerPending, 503),
     (BadQuery, 400),
     (ConfigError, 500),
 )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from gnomon.model.timetables.base import DataInterval, NextRun, Profile, Timetable, TimetableError, TimetableSpec
 from gnomon.model.timetables.build import build
+from gnomon.model.timetables.custom import AnswerNeededError, Custom, ManualQuestion, NextQuestion
 from gnomon.model.timetables.run_ids import check_manual_run_id, run_id, type_of
 
 __all__ = [
+    "AnswerNeededError",
+    "Custom",
     "DataInterval",
+    "ManualQuestion",
+    "NextQuestion",
     "NextRun",
     "Profile",
     "Timetable",

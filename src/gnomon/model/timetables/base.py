@@ -25,6 +25,8 @@ class NextRun(NamedTuple):
     run_after: datetime
     logical_date: datetime
     data_interval: DataInterval
+    #: where the timetable makes run ids of its own
+    run_id: str | None = None
 
     @classmethod
     def over(cls, start: datetime, end: datetime) -> NextRun:
@@ -49,6 +51,11 @@ class TimetableSpec(Protocol):
     assets: dict[str, Any] | None
     base: Any
     classpath: str | None
+    data: dict[str, Any] | None
+    summary: str | None
+    can_be_scheduled: bool
+    periodic: bool
+    active_runs_limit: int | None
 
 
 class Timetable:
@@ -60,6 +67,8 @@ class Timetable:
     periodic = True
     #: at most this many runs at a time, whatever the DAG says
     active_runs_limit: int | None = None
+    #: a user's class works it out, outside of this process
+    is_custom = False
 
     @property
     def summary(self) -> str:
@@ -92,3 +101,7 @@ class Timetable:
     def infer_manual_interval(self, at: datetime) -> DataInterval:
         """Return the data interval of a run triggered by hand at, or for, this time."""
         return DataInterval(at, at)
+
+    def own_manual_run_id(self, at: datetime) -> str | None:
+        """Return the run id that the timetable itself gives to such a run, if it does."""
+        return None

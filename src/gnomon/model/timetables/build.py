@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from gnomon.model.timetables.base import Profile, Timetable, TimetableError, TimetableSpec
+from gnomon.model.timetables.custom import Custom
 from gnomon.model.timetables.delta import Delta, DeltaSchedule, delta
 from gnomon.model.timetables.interval import CronInterval, DeltaInterval
 from gnomon.model.timetables.simple import AssetOrTime, Assets, Continuous, Events, Null, Once
@@ -52,13 +53,23 @@ def _events(spec: TimetableSpec, profile: Profile) -> Timetable:
 
 
 def _custom(spec: TimetableSpec, profile: Profile) -> Timetable:
-    raise TimetableError(f"the custom timetable {spec.classpath} cannot be evaluated yet")
+    if not spec.classpath:
+        raise TimetableError("a custom timetable needs the import path of its class")
+    return Custom(
+        spec.classpath,
+        spec.data or {},
+        summary=spec.summary or spec.classpath.rpartition(".")[2],
+        description=spec.description or "",
+        can_be_scheduled=spec.can_be_scheduled,
+        periodic=spec.periodic,
+        active_runs_limit=spec.active_runs_limit,
+    )
 
 
 def _asset_or_time(spec: TimetableSpec, profile: Profile) -> Timetable:
     if spec.base is None:
         raise TimetableError("an asset-or-time schedule needs its time part")
-    if spec.base.kind in ("assets", "asset_or_time"):
+    if spec.base.kind in ("assets", "partitioned_assets", "asset_or_time"):
         raise TimetableError("an asset-or-time schedule cannot have assets as its time part")
     return AssetOrTime(build(spec.base, profile))
 
@@ -96,6 +107,7 @@ _KINDS: dict[str, Callable[[TimetableSpec, Profile], Timetable]] = {
     "delta_interval": _delta_interval,
     "events": _events,
     "assets": lambda spec, profile: Assets(),
+    "partitioned_assets": lambda spec, profile: Assets("Partitioned Asset"),
     "asset_or_time": _asset_or_time,
     "custom": _custom,
 }

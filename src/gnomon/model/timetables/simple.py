@@ -146,9 +146,12 @@ class Assets(Timetable):
 
     periodic = False
 
+    def __init__(self, summary: str = "Asset") -> None:
+        self._summary = summary
+
     @property
     def summary(self) -> str:
-        return "Asset"
+        return self._summary
 
     @property
     def description(self) -> str:
@@ -163,6 +166,7 @@ class AssetOrTime(Timetable):
         self.can_be_scheduled = base.can_be_scheduled
         self.periodic = base.periodic
         self.active_runs_limit = base.active_runs_limit
+        self.is_custom = base.is_custom
 
     @property
     def summary(self) -> str:
@@ -185,3 +189,6 @@ class AssetOrTime(Timetable):
 
     def infer_manual_interval(self, at: datetime) -> DataInterval:
         return self._base.infer_manual_interval(at)
+
+    def own_manual_run_id(self, at: datetime) -> str | None:
+        return self._base.own_manual_run_id(at)

@@ -22,9 +22,23 @@ def neighbouring_logical_date(dag: Any, run: DagRun, direction: int) -> DateTime
     if start is None or end is None:
         return None
     timetable = build(dag.timetable.to_spec(), 2)
+    if timetable.is_custom:
+        return _of_custom(dag.timetable, DataInterval(start, end), direction)
     if direction < 0:
         return moment(micros(_before(timetable, run.logical_date)))
     found = timetable.next_run(DataInterval(start, end), earliest=None, latest=None, catchup=True, now=end)
+    return None if found is None else moment(micros(found.logical_date))
+
+
+def _of_custom(timetable: Any, interval: DataInterval, direction: int) -> DateTime | None:
+    """Ask a user's class; it says what comes next, and nobody can say what came before."""
+    from gnomon.sdk.timetable import TimeRestriction
+
+    if direction < 0:
+        return None
+    found = timetable.next_dagrun_info(
+        last_automated_data_interval=interval, restriction=TimeRestriction(None, None, catchup=True)
+    )
     return None if found is None else moment(micros(found.logical_date))
 
 

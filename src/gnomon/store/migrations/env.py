@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from gnomon.store import deadline_tables, human_input_tables  # noqa: F401 - its tables belong to the metadata
+from gnomon.store import (  # noqa: F401 - their tables belong to the metadata
+    asset_tables,
+    deadline_tables,
+    human_input_tables,
+    state_tables,
+)
 from gnomon.store.tables import metadata
 
 context.configure(

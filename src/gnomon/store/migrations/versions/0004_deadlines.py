@@ -34,7 +34,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_deadline_dag_run_id"), "deadline", ["dag_run_id"])
     op.create_index(op.f("ix_deadline_callback_id"), "deadline", ["callback_id"])
     open_ones = sa.text("NOT missed")
-    op.create_index("ix_deadline_due", "deadline", ["deadline_time"], sqlite_where=open_ones, postgresql_where=open_ones)
+    op.create_index(
+        "ix_deadline_due", "deadline", ["deadline_time"], sqlite_where=open_ones, postgresql_where=open_ones
+    )
     op.create_table(
         "question",
         sa.Column("id", _KEY, autoincrement=True, nullable=False),

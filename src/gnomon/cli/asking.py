@@ -1,0 +1,53 @@
+"""Ask a user's timetable without a dag-processor: for a run on the command line, which has none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from gnomon.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from gnomon.model.timetables import AnswerNeededError
+    from gnomon.store.engine import Store
+
+_SECONDS = 60.0
+
+
+def answer(store: Store, dag_id: str, needed: AnswerNeededError) -> None:
+    """Have a process of its own import the class, and give its timetable the answer that it needs.
+
+    Raises:
+        CommandError: the class does not answer.
+    """
+    from gnomon.model.timetables import DataInterval, ManualQuestion, NextRun
+    from gnomon.service import clock
+    from gnomon.service.environment import for_user_code
+    from gnomon.store.questions import Ask
+    from gnomon.store.types import from_micros, to_micros
+    from gnomon.wire import execution, questions
+
+    question, timetable = needed.question, needed.timetable
+    assert isinstance(question, ManualQuestion)
+    body = questions.AskedOf(timetable.data, questions.ManualAsked(to_micros(question.at)))
+    store.questions.ask(Ask("manual", dag_id, timetable.classpath, body), clock.now())
+    asked = next(one for one in store.questions.open(clock.now()) if one.dag_id == dag_id)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "gnomon.parsing.answering"],
+            input=execution.encode(asked),
+            stdout=subprocess.PIPE,
+            env=for_user_code(os.environ),
+            timeout=_SECONDS,
+            check=True,
+        )
+        answered = execution.decoder(questions.Answered).decode(done.stdout)
+    except (subprocess.SubprocessError, ValueError) as error:
+        raise CommandError(f"the timetable {timetable.classpath} does not answer: {error}") from None
+    if not isinstance(answered.told, questions.RunTold):
+        raise CommandError(f"the data interval of the run is not known: {answered.error}")
+    told = answered.told
+    interval = DataInterval(from_micros(told.start), from_micros(told.end))
+    timetable.answers[question] = NextRun(from_micros(told.run_after), interval.start, interval, told.run_id)

@@ -1,0 +1,105 @@
+"""A user's own timetable, as far as the control side can know it: by the answers that its class has given."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gnomon.model.timetables.base import DataInterval, NextRun, Timetable
+
+
+class NextQuestion(NamedTuple):
+    """Asks when the run after the last one is."""
+
+    last: DataInterval | None
+    earliest: datetime | None
+    latest: datetime | None
+    catchup: bool
+
+
+class ManualQuestion(NamedTuple):
+    """Asks for the data interval of a run triggered at, or for, this time."""
+
+    at: datetime
+
+
+class AnswerNeededError(Exception):
+    """A timetable has to be asked outside of this process, then the same decision can be made again.
+
+    Attributes:
+        timetable: whose answer is missing; put it into its `answers`.
+        question: what to ask.
+    """
+
+    def __init__(self, timetable: Custom, question: NextQuestion | ManualQuestion) -> None:
+        super().__init__(f"the timetable {timetable.classpath} has not answered yet")
+        self.timetable = timetable
+        self.question = question
+
+
+class Custom(Timetable):
+    """Answers what it has been told the answers of; anything else raises AnswerNeededError.
+
+    Args:
+        classpath: the import path of the class.
+        data: what its `serialize` gave.
+    """
+
+    is_custom = True
+
+    def __init__(
+        self,
+        classpath: str,
+        data: dict[str, Any],
+        *,
+        summary: str,
+        description: str,
+        can_be_scheduled: bool,
+        periodic: bool,
+        active_runs_limit: int | None,
+    ) -> None:
+        self.classpath = classpath
+        self.data = data
+        self.answers: dict[NextQuestion | ManualQuestion, NextRun | None] = {}
+        self._summary = summary
+        self._description = description
+        self.can_be_scheduled = can_be_scheduled
+        self.periodic = periodic
+        self.active_runs_limit = active_runs_limit
+
+    @property
+    def summary(self) -> str:
+        return self._summary
+
+    @property
+    def description(self) -> str:
+        return self._description
+
+    def next_run(
+        self,
+        last_automated: DataInterval | None,
+        *,
+        earliest: datetime | None,
+        latest: datetime | None,
+        catchup: bool,
+        now: datetime,
+    ) -> NextRun | None:
+        if not self.can_be_scheduled:
+            return None
+        question = NextQuestion(last_automated, earliest, latest, catchup)
+        if question not in self.answers:
+            raise AnswerNeededError(self, question)
+        return self.answers[question]
+
+    def infer_manual_interval(self, at: datetime) -> DataInterval:
+        return self._manual(at).data_interval
+
+    def own_manual_run_id(self, at: datetime) -> str | None:
+        return self._manual(at).run_id
+
+    def _manual(self, at: datetime) -> NextRun:
+        question = ManualQuestion(at)
+        answer = self.answers.get(question)
+        if answer is None:
+            raise AnswerNeededError(self, question)
+        return answer

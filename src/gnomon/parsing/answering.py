@@ -1,0 +1,192 @@
+"""Answers questions about timetables and deadlines with the users' classes, in a process forked for the question."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from gnomon.parsing import failures, loader, project
+from gnomon.wire import questions as wire
+
+_PREFIX = "unusual_prefix_"
+#: this process answers one question, so nothing here grows old
+_loaded: dict[str, dict[str, Any]] = {}
+
+
+class _CannotAnswerError(Exception):
+    """The class gave no usable answer; the message says why."""
+
+
+def answer(question: wire.Question) -> wire.Answered:
+    """Return what the class of the question says; whatever goes wrong becomes `error`."""
+    root = question.file.bundle_root
+    owned = project.roots(root)
+    try:
+        project.prepare_sys_path(root, owned)
+        asked = question.asked
+        if isinstance(asked, wire.DeadlineAsked):
+            told: wire.Told = _deadline(question, asked)
+        elif isinstance(asked, wire.ManualAsked):
+            told = _manual(question, asked)
+        else:
+            told = _next(question, asked)
+    except _CannotAnswerError as error:
+        return wire.Answered(id=question.id, error=f"{question.classpath} {error}")
+    except BaseException as error:  # SystemExit too, and the end of the time it may take
+        said = failures.describe(error, lambda name: project.owns(name, owned))
+        return wire.Answered(id=question.id, error=f"{question.classpath} failed when it was asked: {said}")
+    return wire.Answered(id=question.id, told=told)
+
+
+# ---------------------------------------------------------------------------------------------- timetables
+
+
+def _next(question: wire.Question, asked: wire.NextAsked) -> wire.Told:
+    from gnomon.sdk.timetable import DagRunInfo, DataInterval, TimeRestriction, Timetable
+
+    timetable = _timetable(question)
+    restriction = TimeRestriction(_moment(asked.earliest), _moment(asked.latest), asked.catchup)
+    last = None if asked.last is None else DataInterval(_moment(asked.last[0]), _moment(asked.last[1]))
+    if _defines(timetable, "next_dagrun_info_v2", Timetable):
+        before = None if last is None else DagRunInfo(last.end, last)
+        info = timetable.next_dagrun_info_v2(last_dagrun_info=before, restriction=restriction)
+    else:
+        info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
+    if info is None:
+        return wire.NothingTold()
+    run_after, interval = getattr(info, "run_after", None), getattr(info, "data_interval", None)
+    if interval is None:
+        raise _CannotAnswerError(f"has to give a DagRunInfo with a data interval, or None, but gave {info!r}")
+    start, end = _micros(interval.start, "data_interval.start"), _micros(interval.end, "data_interval.end")
+    if asked.last is not None and start <= asked.last[0] and end <= asked.last[1]:
+        raise _CannotAnswerError(f"gave {info!r}, which does not come after the last run, {last!r}")
+    run_id = _own_run_id(timetable, "scheduled", run_after, interval)
+    return wire.RunTold(start, end, _micros(run_after, "run_after"), run_id)
+
+
+def _manual(question: wire.Question, asked: wire.ManualAsked) -> wire.Told:
+    timetable = _timetable(question)
+    at = _moment(asked.at)
+    interval = timetable.infer_manual_data_interval(run_after=at)
+    if interval is None or not hasattr(interval, "start"):
+        raise _CannotAnswerError(f"has to infer a DataInterval for a manual run, but gave {interval!r}")
+    start, end = _micros(interval.start, "data_interval.start"), _micros(interval.end, "data_interval.end")
+    return wire.RunTold(start, end, asked.at, _own_run_id(timetable, "manual", at, interval))
+
+
+def _timetable(question: wire.Question) -> Any:
+    from gnomon.sdk.timetable import Timetable
+
+    cls = _class(question)
+    if getattr(cls.deserialize, "__func__", None) is not vars(Timetable)["deserialize"].__func__:
+        return cls.deserialize(question.data)
+    if cls.__mro__[1].__module__ == Timetable.__module__ or not issubclass(cls, Timetable):
+        return cls()
+    # A subclass of a schedule that comes with the SDK knows its arguments, but not how to write them down.
+    dag = _load(question).get(question.dag_id)
+    found = getattr(dag, "timetable", None)
+    found = found if isinstance(found, cls) else getattr(found, "timetable", None)
+    if not isinstance(found, cls):
+        raise _CannotAnswerError(f"is not the timetable of DAG {question.dag_id!r} any more")
+    return found
+
+
+def _own_run_id(timetable: Any, run_type: str, run_after: Any, interval: Any) -> str | None:
+    from gnomon.model.states import DagRunType
+    from gnomon.sdk.timetable import Timetable
+
+    if not _defines(timetable, "generate_run_id", Timetable):
+        return None
+    found = timetable.generate_run_id(run_type=DagRunType(run_type), run_after=run_after, data_interval=interval)
+    return None if found is None else str(found)
+
+
+def _defines(timetable: Any, name: str, base: type) -> bool:
+    method = getattr(type(timetable), name, None)
+    return method is not None and method is not getattr(base, name)
+
+
+# ----------------------------------------------------------------------------------------------- deadlines
+
+
+def _deadline(question: wire.Question, asked: wire.DeadlineAsked) -> wire.Told:
+    reference = _class(question).deserialize_reference(question.data)
+    known = {
+        "dag_id": question.dag_id,
+        "run_id": asked.run_id,
+        "logical_date": _moment(asked.logical_date),
+        "queued_at": _moment(asked.queued_at),
+    }
+    wanted = set(getattr(reference, "required_kwargs", ()) or ())
+    if missing := wanted - known.keys():
+        raise _CannotAnswerError(f"requires {', '.join(sorted(missing))}, which is not known of a run")
+    # User code never sees the database, so there is no session to give.
+    found = reference._evaluate_with(session=None, **{name: known[name] for name in wanted})
+    return wire.NothingTold() if found is None else wire.MomentTold(_micros(found, "the moment"))
+
+
+# ------------------------------------------------------------------------------------------------- plumbing
+
+
+def _class(question: wire.Question) -> Any:
+    """Import the class; one that a DAG file defines is found by importing that file."""
+    module, _, _ = question.classpath.rpartition(".")
+    if question.classpath.startswith(_PREFIX):
+        _load(question)
+        found: Any = sys.modules.get(question.classpath.split(".", 1)[0])
+        for name in question.classpath.split(".")[1:]:
+            found = getattr(found, name, None)
+        if found is None:
+            raise _CannotAnswerError(f"is not in {question.file.relative_path} any more")
+        return found
+    if not module:
+        raise _CannotAnswerError("is not an import path")
+    from gnomon.sdk.runtime.values import import_string
+
+    return import_string(question.classpath)
+
+
+def _load(question: wire.Question) -> dict[str, Any]:
+    """Import the DAG file and return its DAGs; once, for a second import would make other classes of the same names."""
+    file = question.file
+    if file.path not in _loaded:
+        loaded = loader.load_file(file.path, bundle_root=file.bundle_root, relative_path=file.relative_path)
+        if loaded.error:
+            raise _CannotAnswerError(f"cannot be asked: {loaded.error}")
+        _loaded[file.path] = loaded.dags
+    return _loaded[file.path]
+
+
+def _moment(micros: int | None) -> Any:
+    if micros is None:
+        return None
+    import pendulum
+
+    return pendulum.instance(datetime.fromtimestamp(0, UTC)).add(microseconds=micros)
+
+
+def _micros(moment: Any, name: str) -> int:
+    if not isinstance(moment, datetime):
+        raise _CannotAnswerError(f"gave {moment!r} as {name}, which is no datetime")
+    if moment.tzinfo is None:
+        raise _CannotAnswerError(f"gave {moment!r} as {name}, which has no timezone")
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    delta = moment.astimezone(UTC) - epoch
+    return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def main() -> None:
+    """Answer the question on standard input; for a command that has no dag-processor to ask."""
+    from gnomon.wire import execution
+
+    question = execution.decoder(wire.Question).decode(sys.stdin.buffer.read())
+    output = os.dup(1)
+    os.dup2(2, 1)  # what the class prints is no part of the answer
+    with os.fdopen(output, "wb") as file:
+        file.write(execution.encode(answer(question)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,307 @@
+"""Timetables that authors write themselves: asked by a real dag-processor, never imported by the scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import signal
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from gnomon.api.refusals import TriggerRefused
+from gnomon.api.triggering import TriggerRequest, trigger_run
+from gnomon.parsing.processor import DagProcessor
+from gnomon.service import clock
+from gnomon.store import tables as t
+from gnomon.store.deadline_tables import question
+from gnomon.store.engine import Store, open_store
+from gnomon.store.errors import Unavailable
+from gnomon.store.reads.versions import VersionCache
+from gnomon.wire import execution as wire
+from tests.fixtures.scheduling import Bench, bench
+
+#: A timetable as Airflow's documentation teaches to write one: every second day, about the two days before.
+_EVERY_SECOND_DAY = """
+from datetime import timedelta
+from pendulum import DateTime, UTC
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
+
+class EverySecondDay(Timetable):
+    def __init__(self, hour=0):
+        self.hour = hour
+
+    @property
+    def summary(self):
+        return f"every second day at {self.hour}"
+
+    description = "Every second day"
+
+    def serialize(self):
+        return {"hour": self.hour}
+
+    @classmethod
+    def deserialize(cls, data):
+        return cls(data["hour"])
+
+    def infer_manual_data_interval(self, *, run_after):
+        end = run_after.start_of("day")
+        return DataInterval(start=end - timedelta(days=2), end=end)
+
+    def next_dagrun_info(self, *, last_automated_data_interval, restriction):
+        if last_automated_data_interval is not None:
+            start = last_automated_data_interval.end
+        elif restriction.earliest is None:
+            return None
+        else:
+            start = restriction.earliest.start_of("day").add(hours=self.hour)
+        if not restriction.catchup:
+            start = max(start, DateTime.now(UTC).start_of("day"))
+        if restriction.latest is not None and start > restriction.latest:
+            return None
+        return DagRunInfo.interval(start=start, end=start + timedelta(days=2))
+"""
+_DAG = """
+from datetime import datetime, timezone
+from airflow.sdk import DAG
+from airflow.providers.standard.operators.empty import EmptyOperator
+from every_second_day import EverySecondDay
+
+with DAG("odd", schedule=EverySecondDay(6), start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+         end_date=datetime(2024, 1, 8, tzinfo=timezone.utc), catchup=True, is_paused_upon_creation=False):
+    EmptyOperator(task_id="nothing")
+"""
+
+
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
+
+
+def turning(test: Callable[..., Any]) -> Callable[..., None]:
+    """Run a test in an event loop of its own."""
+
+    @functools.wraps(test)
+    def run(**fixtures: Any) -> None:
+        asyncio.run(asyncio.wait_for(test(**fixtures), 90))
+
+    return run
+
+
+@pytest.fixture
+def store(database_url: str, airflow_home: Path) -> Iterator[Store]:
+    opened = open_store(database_url)
+    yield opened
+    opened.close()
+
+
+@asynccontextmanager
+async def engine(store: Store, home: Path) -> AsyncIterator[tuple[Bench, DagProcessor]]:
+    """A scheduler and a dag-processor on one database."""
+    (home / "dags").mkdir(exist_ok=True)
+
+    def heard(topic: str) -> Any:
+        return lambda loop, call: store.notifier.subscribe(loop, [topic], lambda notice: call(notice.payload))
+
+    processor = DagProcessor(
+        store.dags,
+        lambda request: wire.Problem("not_found", "nothing is here"),
+        outage=(Unavailable,),
+        listen=heard("parse"),
+        desk=store.questions,
+        listen_for_questions=heard("question"),
+    )
+    async with bench(store) as made:
+        await processor.start()
+        try:
+            yield made, processor
+        finally:
+            await processor.stop()
+
+
+def save(home: Path, **files: str) -> None:
+    (home / "dags").mkdir(exist_ok=True)
+    for name, text in files.items():
+        (home / "dags" / f"{name}.py").write_text(textwrap.dedent(text))
+
+
+def rows(store: Store, query: Any) -> list[Any]:
+    with store.database.read() as conn:
+        return list(conn.execute(query))
+
+
+def runs_of(store: Store, dag_id: str) -> list[Any]:
+    r = t.dag_run.c
+    return rows(store, select(t.dag_run).where(r.dag_id == dag_id).order_by(r.run_after, r.id))
+
+
+def warning_of(store: Store, dag_id: str) -> str | None:
+    w = t.dag_warning.c
+    found = rows(store, select(w.message).where(w.dag_id == dag_id, w.warning_type == "timetable"))
+    return found[0][0] if found else None
+
+
+def day(number: int, hour: int = 0) -> datetime:
+    return datetime(2024, 1, number, hour, tzinfo=UTC)
+
+
+@turning
+async def test_the_runs_are_those_that_the_class_asks_for(store: Store, airflow_home: Path) -> None:
+    save(airflow_home, every_second_day=_EVERY_SECOND_DAY, odd=_DAG)
+    async with engine(store, airflow_home) as (made, _):
+        # The fourth would begin on the 7th at 6, and the fifth after the DAG's end date.
+        await made.until(lambda: [run.state for run in runs_of(store, "odd")] == ["success"] * 4, 30)
+        assert [(run.logical_date, run.data_interval_end, run.run_after) for run in runs_of(store, "odd")] == [
+            (day(n, 6), day(n + 2, 6), day(n + 2, 6)) for n in (1, 3, 5, 7)
+        ]
+        await made.until(lambda: not store.questions.untaken())
+        row = store.dags.get("odd")
+        assert row is not None
+        assert (row.next_run_after, row.timetable_summary, row.timetable_description) == (
+            None, "every second day at 6", "Every second day",
+        )  # fmt: skip
+
+
+@turning
+async def test_the_scheduler_never_imports_the_class(store: Store, airflow_home: Path) -> None:
+    save(airflow_home, every_second_day=_EVERY_SECOND_DAY, odd=_DAG)
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: len(runs_of(store, "odd")) == 4, 30)
+    assert "every_second_day" not in sys.modules
+
+
+@turning
+async def test_a_run_by_hand_has_the_interval_that_the_class_infers(store: Store, airflow_home: Path) -> None:
+    save(airflow_home, every_second_day=_EVERY_SECOND_DAY, odd=_DAG.replace("=False", "=True"))
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: store.dags.get("odd") is not None, 30)
+        request = TriggerRequest(dag_id="odd", now=clock.now(), logical_date=day(20, 15))
+        run = await asyncio.to_thread(trigger_run, store, VersionCache(), request)
+        assert (run.data_interval_start, run.data_interval_end) == (day(18), day(20))
+        assert not rows(store, select(question).where(question.c.kind == "manual"))
+
+
+@turning
+async def test_a_class_in_the_dag_file_itself_may_name_its_runs(store: Store, airflow_home: Path) -> None:
+    own = "\n    def generate_run_id(self, *, run_type, run_after, data_interval, **extra):\n"
+    own += "        return f'own-{run_after:%Y%m%d}'\n"
+    text = _EVERY_SECOND_DAY + own + _DAG.replace("from every_second_day import EverySecondDay\n", "")
+    save(airflow_home, odd=text)
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: len(runs_of(store, "odd")) == 4, 30)
+        assert [run.run_id for run in runs_of(store, "odd")][:2] == ["own-20240103", "own-20240105"]
+
+
+@turning
+async def test_a_subclass_of_a_schedule_that_comes_with_the_sdk_adds_to_it(store: Store, airflow_home: Path) -> None:
+    save(
+        airflow_home,
+        skipping="""
+        from datetime import datetime, timezone
+        from airflow.sdk import DAG, CronTriggerTimetable
+        from airflow.providers.standard.operators.empty import EmptyOperator
+
+        class NotOnTheSecond(CronTriggerTimetable):
+            def next_dagrun_info(self, *, last_automated_data_interval, restriction):
+                info = super().next_dagrun_info(
+                    last_automated_data_interval=last_automated_data_interval, restriction=restriction)
+                if info is not None and info.run_after.day == 2:
+                    return super().next_dagrun_info(
+                        last_automated_data_interval=info.data_interval, restriction=restriction)
+                return info
+
+        with DAG("skipping", schedule=NotOnTheSecond("0 0 * * *", timezone="UTC"), catchup=True,
+                 start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+                 end_date=datetime(2024, 1, 4, tzinfo=timezone.utc), is_paused_upon_creation=False):
+            EmptyOperator(task_id="nothing")
+        """,
+    )
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: len(runs_of(store, "skipping")) == 3, 30)
+        assert [run.logical_date for run in runs_of(store, "skipping")] == [day(1), day(3), day(4)]
+
+
+@turning
+async def test_one_that_raises_or_hangs_is_a_warning_and_holds_up_nobody(
+    store: Store, airflow_home: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT", "2")
+    bad = _EVERY_SECOND_DAY.replace("        if last_automated", "        {what}\n        if last_automated", 1)
+    raises = bad.replace("{what}", "raise RuntimeError('the calendar is on fire')")
+    hangs = bad.replace("{what}", "import time; time.sleep(600)")
+    broken = _DAG.replace("every_second_day", "{module}").replace('"odd"', '"{module}_dag"')
+    save(
+        airflow_home,
+        raises=raises, hangs=hangs, every_second_day=_EVERY_SECOND_DAY,
+        dag_raises=broken.replace("{module}", "raises"), dag_hangs=broken.replace("{module}", "hangs"), odd=_DAG,
+    )  # fmt: skip
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: len(runs_of(store, "odd")) == 4, 30)
+        await made.until(lambda: warning_of(store, "raises_dag") is not None, 30)
+        await made.until(lambda: warning_of(store, "hangs_dag") is not None, 30)
+        assert "the calendar is on fire" in str(warning_of(store, "raises_dag"))
+        assert "dagbag_import_timeout" in str(warning_of(store, "hangs_dag"))
+        assert runs_of(store, "raises_dag") == runs_of(store, "hangs_dag") == []
+        # Mended, it is asked anew.
+        save(airflow_home, raises=_EVERY_SECOND_DAY)
+        await made.until(lambda: len(runs_of(store, "raises_dag")) == 4, 30)
+        assert warning_of(store, "raises_dag") is None
+
+
+@turning
+async def test_one_that_cannot_infer_an_interval_refuses_the_run_by_hand(store: Store, airflow_home: Path) -> None:
+    text = _EVERY_SECOND_DAY.replace(
+        "end = run_after.start_of", "raise KeyError('no calendar'); end = run_after.start_of"
+    )
+    save(airflow_home, every_second_day=text, odd=_DAG)
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: store.dags.get("odd") is not None, 30)
+        request = TriggerRequest(dag_id="odd", now=clock.now(), logical_date=day(20))
+        with pytest.raises(TriggerRefused, match="no calendar"):
+            await asyncio.to_thread(trigger_run, store, VersionCache(), request)
+
+
+@turning
+async def test_a_question_outlives_the_processes_that_work_on_it(store: Store, airflow_home: Path) -> None:
+    """Whoever is killed while a question is open, it is answered in the end."""
+    flag = airflow_home / "go"
+    slow = (
+        f"import os, time\n        while not os.path.exists({str(flag)!r}): time.sleep(0.02)\n        if last_automated"
+    )
+    text = _EVERY_SECOND_DAY.replace("        if last_automated", f"        {slow}", 1)
+    save(airflow_home, every_second_day=text, odd=_DAG)
+    async with bench(store), _processor(store) as first:  # all of them are gone before there is an answer
+        await _until(lambda: bool(rows(store, select(question))))
+        pid = first.parser_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await _until(lambda: first.parser_pid not in (None, pid))
+    assert rows(store, select(question.c.answer)) == [(None,)]
+    flag.touch()
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: len(runs_of(store, "odd")) == 4, 30)
+
+
+@asynccontextmanager
+async def _processor(store: Store) -> AsyncIterator[DagProcessor]:
+    processor = DagProcessor(
+        store.dags, lambda request: wire.Problem("not_found", ""), outage=(Unavailable,), desk=store.questions
+    )
+    await processor.start()
+    try:
+        yield processor
+    finally:
+        await processor.stop()
+
+
+async def _until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = clock.monotonic() + seconds
+    while not condition():
+        assert clock.monotonic() < end, "waited in vain"
+        await asyncio.sleep(0.02)
