@@ -17,7 +17,9 @@ from gnomon.model.states import TaskInstanceState as Ti
 from gnomon.scheduler.await_input import AwaitInput
 from gnomon.scheduler.turn import Turn
 from gnomon.scheduler.world import ActiveRun, World
+from gnomon.store.asset_events import Source
 from gnomon.store.scheduling import PastState, history_row
+from gnomon.store.types import to_micros
 from gnomon.wire import execution as x
 
 log = structlog.get_logger("scheduler")
@@ -81,6 +83,8 @@ class PlanRuns:
             case Ti.SUCCESS:
                 if outcome.skip:
                     live.skip_downstream(instance, outcome.skip, now)
+                if outcome.asset_events:
+                    turn.asset_events.append((_source(run, instance), outcome.asset_events))
                 live.succeed(instance, now=now, length=length)
             case Ti.SKIPPED:
                 live.skip(instance, now=now)
@@ -354,6 +358,18 @@ class PlanRuns:
         worker = self._executor.place("default")
         if worker is not None:
             self._executor.send(worker, workload)
+
+
+def _source(run: ActiveRun, instance: Instance) -> Source:
+    date = run.row.partition_date
+    return Source(
+        dag_id=run.live.dag_id,
+        task_id=instance.node.task_id,
+        run_id=run.live.run_id,
+        map_index=instance.map_index,
+        partition_key=run.row.partition_key,
+        partition_date=None if date is None else to_micros(date),
+    )
 
 
 def _running(run: ActiveRun) -> list[Instance]:

@@ -125,6 +125,14 @@ class PoolNotFound(NotFound):
         self.name = name
 
 
+class AssetNotFound(NotFound):
+    """There is no such asset."""
+
+    def __init__(self, asset: str) -> None:
+        super().__init__(f"Asset with ID: `{asset}` was not found")
+        self.asset = asset
+
+
 class AlreadyExists(StoreError):
     """It exists already."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Table, and_, delete, select, update
 
-from gnomon.store import limits, tables
+from gnomon.store import asset_references, limits, tables
 from gnomon.store.database import Statement
 from gnomon.store.errors import Invalid
 from gnomon.store.notifier import notify_in
@@ -50,7 +50,9 @@ _DROP_TAG = Statement("DELETE FROM dag_tag WHERE dag_id = :dag_id AND name = :na
 _ADD_WARNING = Statement(
     "INSERT INTO dag_warning (dag_id, warning_type, message, timestamp) VALUES (:dag_id, :kind, :message, :now)"
 )
-_DROP_WARNINGS = Statement("DELETE FROM dag_warning WHERE dag_id = :dag_id")
+_DROP_WARNINGS = Statement(
+    f"DELETE FROM dag_warning WHERE dag_id = :dag_id AND warning_type <> '{asset_references.CONFLICT}'"
+)
 _DROP_ERROR = Statement("DELETE FROM import_error WHERE bundle_name = :bundle AND filename = :path")
 
 
@@ -128,6 +130,7 @@ def record(conn: Connection, parse: Parse, now: datetime, *, paused_at_creation:
         _PUT_DAG.run(conn, **row, version_id=version, last_parsed=to_micros(now), is_paused=paused)
         if anew:
             _NEXT_IS_UNKNOWN.run(conn, dag_id=dag.dag_id)
+            asset_references.record(conn, dag, now, is_new=before is None)
         _record_tags(conn, dag)
         _record_warnings(conn, dag.dag_id, parse.warnings, now)
         if anew or before.source_hash != file.source_hash:
@@ -136,6 +139,7 @@ def record(conn: Connection, parse: Parse, now: datetime, *, paused_at_creation:
     gone = [] if parse.error else sorted(previous - versions.keys())
     for dag_id in gone:
         _STALE.run(conn, stale=True, dag_id=dag_id)
+    asset_references.forget(conn, gone)
     _record_file(conn, parse, "\n".join(filter(None, [parse.error, *trouble])), now)
     for dag_id in (*changed, *gone):
         notify_in(conn, "dag", dag_id)
@@ -151,6 +155,7 @@ def files_gone(conn: Connection, bundle: str, paths: Iterable[str]) -> tuple[lis
         conn.execute(update(_dag).where(in_file).values(is_stale=True, has_import_errors=False))
         conn.execute(delete(_file).where(_file.c.bundle_name == bundle, _file.c.relative_path == path))
         conn.execute(delete(_error).where(_error.c.bundle_name == bundle, _error.c.filename == path))
+    asset_references.forget(conn, gone)
     for dag_id in gone:
         notify_in(conn, "dag", dag_id)
     return gone, rivals_of(conn, gone)
@@ -179,6 +184,7 @@ def _readable(parse: Parse) -> tuple[list[tuple[SerializedDag, dict[str, Any]]],
             dag = item if isinstance(item, SerializedDag) else decode(item)
             row = _dag_row(dag, parse)
             limits.check(_dag, row)
+            asset_references.check(dag)
             for name in dag.tags:
                 limits.check(tables.dag_tag, {"name": name})
         except (msgspec.DecodeError, Invalid) as error:
