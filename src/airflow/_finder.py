@@ -1,10 +1,17 @@
-"""Makes the modules of `airflow._names` importable: one finder, one table, no file per module."""
+"""Makes the modules of `airflow._names` importable: one table, no file per module.
+
+Two finders: the one in front hands out the names that Airflow has, so that each is the same object wherever it is
+imported from. The one at the end is asked when nothing else has a module, and knows those of older releases
+(`retired.txt`); code that never imports them never reads that list.
+"""
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.machinery import ModuleSpec
 from pkgutil import extend_path
@@ -15,32 +22,51 @@ from airflow._names import MOVED, NAMES
 
 
 class Home(NamedTuple):
-    """Where an object lives, and the path to use instead if this one is old."""
+    """Where an object lives, and which warning whoever uses the name gets."""
 
     module: str
     name: str
-    instead: str | None = None
+    warning: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The path to use."""
+        return self.module if self.name == "." else f"{self.module}.{self.name}"
 
 
-def _read(table: str, *, moved: bool) -> dict[str, dict[str, Home]]:
+Table = dict[str, dict[str, Home]]
+
+
+def _read(lines: Iterable[str], warning: str | None) -> Table:
     """Return module → name → home, from lines `module home name[=name there] …`; the name `*` stands for all."""
-    modules: dict[str, dict[str, Home]] = {}
-    for line in table.splitlines():
+    modules: Table = {}
+    for line in lines:
         if not line or line.startswith("#"):
             continue
         module, home, *names = line.split()
         known = modules.setdefault(module, {})
         for entry in names:
             name, _, there = entry.partition("=")
-            there = there or name
-            known[name] = Home(home, there, f"{home}.{there}" if moved else None)
+            known[name] = Home(home, there or name, warning)
     return modules
 
 
-_MODULES = _read(NAMES, moved=False)
-for _module, _names in _read(MOVED, moved=True).items():
+def _packages(modules: Table) -> set[str]:
+    return {name.rsplit(".", depth)[0] for name in modules for depth in range(1, name.count(".") + 1)}
+
+
+_MODULES = _read(NAMES.splitlines(), None)
+for _module, _names in _read(MOVED.splitlines(), "DeprecatedImportWarning").items():
     _MODULES.setdefault(_module, {}).update(_names)
-_PACKAGES = {name.rsplit(".", depth)[0] for name in _MODULES for depth in range(1, name.count(".") + 1)}
+_PACKAGES = _packages(_MODULES)
+
+
+@functools.cache
+def _retired() -> tuple[Table, set[str]]:
+    """Return the names that only older releases have, and the packages of their modules."""
+    with open(os.path.join(os.path.dirname(__file__), "retired.txt"), encoding="utf-8") as file:
+        modules = _read(file.read().splitlines(), "RemovedInAirflow3Warning")
+    return modules, _packages(modules)
 
 
 class NamesFinder:
@@ -50,8 +76,11 @@ class NamesFinder:
         """Return a spec for a module of the table; others are looked for on disk."""
         if not fullname.startswith("airflow.") or (fullname not in _MODULES and fullname not in _PACKAGES):
             return None
+        return self._spec(fullname, is_package=fullname in _PACKAGES)
+
+    def _spec(self, fullname: str, *, is_package: bool) -> ModuleSpec:
         loader: Any = self
-        spec = ModuleSpec(fullname, loader, origin="airflow._names", is_package=fullname in _PACKAGES)
+        spec = ModuleSpec(fullname, loader, origin="airflow._names", is_package=is_package)
         if spec.submodule_search_locations is not None:
             spec.submodule_search_locations = extend_path([], fullname)
         return spec
@@ -61,14 +90,34 @@ class NamesFinder:
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module its names."""
-        names = _MODULES.get(module.__name__, {})
+        self._fill(module, _MODULES.get(module.__name__, {}))
+
+    @staticmethod
+    def _fill(module: ModuleType, names: dict[str, Home]) -> None:
         namespace = module.__dict__
         namespace["__getattr__"] = attribute_getter(module.__name__)
         if "*" not in names:
-            namespace["__all__"] = [name for name in names if not name.startswith("__")]
+            namespace["__all__"] = [name for name in names if not name.startswith("_")]
         else:
             home = names["*"].module
             namespace["__dir__"] = lambda: sorted({*namespace, *names, *dir(import_module(home))} - {"*"})
+
+
+class RetiredFinder(NamesFinder):
+    """Finds the modules that only older releases of Airflow have, if nothing on disk has them."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return a spec for a module of the list."""
+        if not fullname.startswith("airflow."):
+            return None
+        modules, packages = _retired()
+        if fullname not in modules and fullname not in packages:
+            return None
+        return self._spec(fullname, is_package=fullname in packages)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module its names."""
+        self._fill(module, _retired()[0].get(module.__name__, {}))
 
 
 def attribute_getter(module: str) -> Callable[[str], Any]:
@@ -76,34 +125,91 @@ def attribute_getter(module: str) -> Callable[[str], Any]:
     names = _MODULES.get(module, {})
 
     def __getattr__(name: str) -> Any:
-        home = names.get(name)
-        if home is None and "*" in names and not (name.startswith("__") and name != "__all__"):
-            every = names["*"]
-            if name in getattr(import_module(every.module), "__all__", (name,)):
-                home = Home(every.module, name, every.instead and f"{every.module}.{name}")
+        home = _home_in(names, name)
+        if home is None and not (name.startswith("__") or module == "airflow.sdk"):
+            home = _home_in(_retired()[0].get(module, {}), name)
         if home is None:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        try:
-            if home.name == ".":
-                value: Any = import_module(home.module)
-            else:
-                value = getattr(import_module(home.module), home.name)
-        except AttributeError:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}") from None
-        if home.instead is None:
+        value = _object_at(home, f"{module}.{name}")
+        if home.warning is None:
             sys.modules[module].__dict__[name] = value
         elif name != "__all__":
-            from gnomon.sdk.exceptions import DeprecatedImportWarning
-
-            # What has no new home of Airflow's own is only said to be old.
-            instead = f"; import it from {home.instead}" if home.instead.startswith("airflow.") else ""
-            warnings.warn(f"{module}.{name} is an old name{instead}", DeprecatedImportWarning, stacklevel=2)
+            _warn(f"{module}.{name}", home)
         return value
 
     return __getattr__
 
 
+def _home_in(names: dict[str, Home], name: str) -> Home | None:
+    home = names.get(name)
+    if home is None and "*" in names and (name == "__all__" or not name.startswith("__")):
+        every = names["*"]
+        if name in getattr(_module_at(every, name), "__all__", (name,)):
+            home = Home(every.module, name, every.warning)
+    return home
+
+
+def _object_at(home: Home, wanted: str) -> Any:
+    found = _module_at(home, wanted)
+    if home.name == ".":
+        return found
+    try:
+        return getattr(found, home.name)
+    except AttributeError:
+        if (provider := provider_of(home.module)) is not None and not wanted.endswith(".__all__"):
+            raise ImportError(
+                f"{wanted} became {home.path}, which the installed release of {provider} does not have any more"
+            ) from None
+        module, _, name = wanted.rpartition(".")
+        raise AttributeError(f"module {module!r} has no attribute {name!r}") from None
+
+
+def _module_at(home: Home, wanted: str) -> ModuleType:
+    try:
+        return import_module(home.module)
+    except ModuleNotFoundError as error:
+        provider = provider_of(home.module)
+        if provider is None or error.name is None or not f"{home.module}.".startswith(f"{error.name}."):
+            raise
+        if provider_of(error.name) == provider and _is_there(provider):
+            raise ImportError(
+                f"{wanted} became {home.path}, which the installed release of {provider} does not have any more"
+            ) from None
+        raise ImportError(f"{wanted} is {home.path} now; install {provider}") from None
+
+
+def _is_there(distribution: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return bool(version(distribution))
+    except PackageNotFoundError:
+        return False
+
+
+#: Beginnings of provider packages' names that are not whole names.
+_FAMILIES = frozenset({"apache", "atlassian", "cncf", "common", "dbt", "microsoft"})
+
+
+def provider_of(module: str) -> str | None:
+    """Return the distribution that a module below airflow.providers belongs to; None for other modules."""
+    parts = module.split(".")
+    if parts[:2] != ["airflow", "providers"] or len(parts) < 3:
+        return None
+    name = parts[2:4] if parts[2] in _FAMILIES else parts[2:3]
+    return "apache-airflow-providers-" + "-".join(name).replace("_", "-")
+
+
+def _warn(old: str, home: Home) -> None:
+    from gnomon.sdk import exceptions
+
+    # What has no new home of Airflow's own is only said to be old.
+    instead = f"; import it from {home.path}" if not home.module.startswith("gnomon.") else ""
+    warnings.warn(f"{old} is an old name{instead}", getattr(exceptions, str(home.warning)), stacklevel=3)
+
+
 def install() -> None:
-    """Put the finder in front, so that a name of the table is the same object wherever it is imported from."""
+    """Put the finders in place."""
     if not any(isinstance(finder, NamesFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, NamesFinder())
+        sys.meta_path.append(RetiredFinder())

@@ -12,21 +12,33 @@ import pytest
 
 import airflow
 import gnomon.sdk
-from airflow._finder import _MODULES
-from gnomon.sdk.exceptions import AirflowException, DeprecatedImportWarning
+from airflow._finder import _MODULES, _retired, provider_of
+from gnomon.sdk.exceptions import AirflowException, DeprecatedImportWarning, RemovedInAirflow3Warning
 
-#: Homes that are in a provider package of their own, which users install.
-ELSEWHERE = ("airflow.providers.common", "airflow.providers.amazon", "airflow.providers.elasticsearch",
-             "airflow.providers.google", "airflow.providers.microsoft")  # fmt: skip
 CASES = [
     (module, name, home)
-    for module, names in _MODULES.items()
+    for table in (_MODULES, _retired()[0])
+    for module, names in table.items()
     for name, home in names.items()
-    if name != "*" and not home.module.startswith(ELSEWHERE)
+    if name != "*"
 ]
+#: Other distributions than ours: users install them.
+ELSEWHERE = ("airflow.providers.", "kubernetes.")
 
 
-@pytest.mark.parametrize(("module", "name", "home"), CASES, ids=lambda value: value if isinstance(value, str) else "")
+def is_ours(home):
+    return not home.module.startswith(ELSEWHERE) or home.module.startswith("airflow.providers.standard.")
+
+
+OURS = [case for case in CASES if is_ours(case[2])]
+OTHERS = [case for case in CASES if not is_ours(case[2])]
+
+
+def case_name(value):
+    return value if isinstance(value, str) else ""
+
+
+@pytest.mark.parametrize(("module", "name", "home"), OURS, ids=case_name)
 def test_each_name_is_there_and_old_ones_warn(module, name, home):
     loaded = importlib.import_module(module)
     loaded.__dict__.pop(name, None)  # what was imported before has stayed
@@ -35,20 +47,49 @@ def test_each_name_is_there_and_old_ones_warn(module, name, home):
         warnings.simplefilter("always")
         getattr(loaded, name)
 
-    said = [str(one.message) for one in caught if one.category is DeprecatedImportWarning]
-    if home.instead is None:
+    said = [str(one.message) for one in caught if one.category in (DeprecatedImportWarning, RemovedInAirflow3Warning)]
+    if home.warning is None:
         assert said == []
     else:
-        assert len(said) == 1
+        assert [one.category.__name__ for one in caught].count(home.warning) == len(said) == 1
         assert said[0].startswith(f"{module}.{name} is an old name")
-        assert not home.instead.startswith("airflow.") or home.instead in said[0]
+        assert home.module.startswith("gnomon.") or home.path in said[0]
+
+
+@pytest.mark.parametrize(("module", "name", "home"), OTHERS, ids=case_name)
+def test_what_went_into_a_provider_says_which_to_install(module, name, home):
+    loaded = importlib.import_module(module)
+
+    with pytest.raises(ImportError) as caught:
+        getattr(loaded, name)
+
+    said = str(caught.value)
+    if home.module.startswith("airflow.providers."):
+        assert said == f"{module}.{name} is {home.path} now; install {provider_of(home.module)}"
+    else:
+        assert "kubernetes" in said
+
+
+@pytest.mark.parametrize(
+    ("module", "provider"),
+    [
+        ("airflow.providers.amazon.aws.hooks.s3", "apache-airflow-providers-amazon"),
+        ("airflow.providers.common.sql.hooks.sql", "apache-airflow-providers-common-sql"),
+        ("airflow.providers.cncf.kubernetes.secret", "apache-airflow-providers-cncf-kubernetes"),
+        ("airflow.providers.dbt.cloud.hooks.dbt", "apache-airflow-providers-dbt-cloud"),
+        ("airflow.providers.microsoft.azure.hooks.wasb", "apache-airflow-providers-microsoft-azure"),
+        ("airflow.providers", None),
+        ("airflow.sdk", None),
+    ],
+)
+def test_the_distribution_of_a_module(module, provider):
+    assert provider_of(module) == provider
 
 
 @pytest.mark.parametrize(("module", "home"), [(m, names["*"].module) for m, names in _MODULES.items() if "*" in names])
 def test_modules_that_are_whole_homes(module, home):
-    if not home.startswith(ELSEWHERE):
-        assert importlib.import_module(module)
-        assert importlib.import_module(home)
+    assert importlib.import_module(module)
+    assert importlib.import_module(home)
 
 
 def test_every_name_of_the_sdk_but_object_storage():  # section 1: 98 names
