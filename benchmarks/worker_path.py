@@ -122,17 +122,18 @@ class Scheduler:
 
 
 class Spent(NamedTuple):
-    """What a process has used: CPU seconds, those of children it waited for, and their page faults."""
+    """What a process has used: CPU seconds and page faults, its own and those of children it waited for."""
 
     own: float
     children: float
+    own_faults: int
     faults: int
 
 
 def _spent(pid: int) -> Spent:
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     tick = os.sysconf("SC_CLK_TCK")
-    return Spent((int(words[11]) + int(words[12])) / tick, (int(words[13]) + int(words[14])) / tick, int(words[8]))
+    return Spent((int(words[11]) + int(words[12])) / tick, (int(words[13]) + int(words[14])) / tick, int(words[7]), int(words[8]))
 
 
 def _tree(pid: int) -> list[int]:
@@ -170,11 +171,12 @@ def _measure(scheduler: Scheduler, worker: int, workloads: list[wire.Workload], 
     own = [round((now[pid].own - before[pid].own) / number * 1e6) for pid in now]
     children = sum(now[pid].children - before[pid].children for pid in now) / number * 1e6
     faults = sum(now[pid].faults - before[pid].faults for pid in now) / number
+    own_faults = [round((now[pid].own_faults - before[pid].own_faults) / number) for pid in now]
     return (
         f"{number / seconds:.0f}/s ({number / seconds / floor:.0%} of the fork rate),"
         f" {seconds / number * 1e3:.2f} ms per task, {statistics.median(scheduler.times) * 1e3:.2f} ms from workload to"
         f" outcome; CPU µs per task: worker {own[0]}, its processes {own[1:]}, ended ones {children:.0f}"
-        f" with {faults:.0f} page faults"
+        f" with {faults:.0f} page faults, the others {own_faults}"
     )
 
 

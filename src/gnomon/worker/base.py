@@ -1,6 +1,6 @@
 """The base: a process with the SDK imported, from which the template of each DAG file is forked.
 
-    python -m gnomon.worker.base <socket to the worker> <lock> <path of the worker's socket> <module of user code>
+    python -m gnomon.worker <socket to the worker> <lock> <path of the worker's socket> <module of user code>
 
 It is exec'ed with a scrubbed environment, not forked from the worker, so that nothing of the control side is in its
 memory. Single-threaded for its whole life.
@@ -20,8 +20,7 @@ from typing import cast
 
 from gnomon.service import clock
 from gnomon.wire import execution as wire
-from gnomon.worker import linux, logs, process, rehearsal, template
-from gnomon.worker.allocator import ALLOCATOR
+from gnomon.worker import allocator, at_fork, linux, logs, process, rehearsal, template
 from gnomon.worker.eventloop import EventLoop, Stream
 
 _decode = wire.decoder(wire.ToBase).decode
@@ -48,7 +47,7 @@ class Base:
 
     def _on_frame(self, stream: Stream, payload: bytes) -> None:
         opened: wire.OpenTemplate = _decode(payload)
-        pid = os.fork()
+        pid = at_fork.fork()
         if pid == 0:
             self._become_template(opened)
         self._templates[pid] = opened.id
@@ -116,7 +115,7 @@ def main() -> None:
     # Closed by exec and not by fork: all processes of this worker hold its name, and nothing that they start does.
     os.set_inheritable(sock_fd, False)
     os.set_inheritable(lock_fd, False)
-    for name, value in ALLOCATOR.items():
+    for name, value in allocator.ENVIRONMENT.items():
         if os.environ.get(name) == value:
             del os.environ[name]  # for this process and its forks, not for what user code starts
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -129,8 +128,6 @@ def main() -> None:
     rehearsal.rehearse(usercode, rehearsal.ROUNDS)
     gc.collect()
     gc.freeze()
+    allocator.fill_holes()
+    allocator.share_file_pages()
     Base(socket.socket(fileno=sock_fd), worker_socket, usercode).serve()
-
-
-if __name__ == "__main__":
-    main()

@@ -116,6 +116,10 @@ class EventLoop:
             for stream in unsent:
                 stream.flush()
 
+    def own_fds(self) -> tuple[int, ...]:
+        """Return the descriptors of the loop itself, once signals are registered."""
+        return (self._epoll.fileno(), *(end.fileno() for end in self._wake or ()))
+
     def abandon(self) -> None:
         """Let go of the loop in a child that was forked from inside it.
 

@@ -46,6 +46,14 @@ def open_append(path: str) -> int:
         return os.open(path, _FLAGS, 0o644)
 
 
+def make_file(path: str) -> None:
+    """Make a log and its folders for a process that will open it."""
+    try:
+        os.close(open_append(path))
+    except OSError:
+        pass  # the process finds the same, and can report it
+
+
 def open_log(path: str) -> None:
     """Send everything that this process logs and prints to `path` from now on."""
     global _fd

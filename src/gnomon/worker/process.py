@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import gc
 import os
-import signal
 import socket
 import sys
 import traceback
@@ -17,7 +17,9 @@ from gnomon.wire import execution as wire
 from gnomon.worker import linux, logs
 from gnomon.worker.pieces import decode_run_name
 
-_RESET = (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP)
+#: As the kernel knows them: the enums of `signal` would cost each task fifty pages.
+_RESET = tuple(int(number) for number in (_signal.SIGCHLD, _signal.SIGTERM, _signal.SIGHUP))
+_set_signal = _signal.signal
 
 
 class UserCode(Protocol):
@@ -30,23 +32,27 @@ class UserCode(Protocol):
     def run_callback(self, workload: wire.CallbackWorkload, dags: dict[str, Any], channel: TaskChannel) -> None: ...
 
 
-def begin(parent: int, raw_output: int, learnt: socket.socket) -> None:
-    """Turn a fresh fork into a process of its own: session, signals, output.
+def begin(parent: int, raw_output: int, learnt: socket.socket, not_ours: tuple[int, ...]) -> None:
+    """Turn a fresh fork into a process of its own: session, signals, descriptors.
 
     Args:
         parent: the template, with which it dies.
         raw_output: the pipe for descriptors 1 and 2.
         learnt: where to send secrets that raw output must not show.
+        not_ours: descriptors of the template. They are closed beneath their objects, which are never looked at again;
+            taking those apart would touch, and so copy, the memory of all that they refer to.
     """
     os.setsid()
     linux.die_with_parent(parent)
+    _signal.set_wakeup_fd(-1)
     for number in _RESET:
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+        _set_signal(number, _signal.SIG_DFL)
+    _set_signal(_signal.SIGINT, _signal.default_int_handler)
+    for fd in not_ours:
+        os.close(fd)
     os.dup2(raw_output, 1)
     os.dup2(raw_output, 2)
     os.close(raw_output)
-    _reseed()
     gc.enable()
 
     def tell(secret: str) -> None:
@@ -101,9 +107,3 @@ def _refuse(workload: wire.Workload | wire.CallbackWorkload, channel: TaskChanne
     elif channel.proceed().ok:
         end = clock.now_us()
         channel.finish(wire.Outcome(key=workload.key, state="failed", end_date=end, pid=os.getpid(), error=error))
-
-
-def _reseed() -> None:
-    # Python reseeds `random` after each fork; two tasks must not draw the same from numpy either.
-    if (numpy_random := sys.modules.get("numpy.random")) is not None:
-        numpy_random.seed()

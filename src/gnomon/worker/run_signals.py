@@ -6,6 +6,7 @@ the main thread, unless the channel is in the middle of a message: then it raise
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ from gnomon.sdk.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
 from gnomon.sdk.runtime.channel import TaskChannel
 
 log = logging.getLogger("airflow.task")
+_SIGTERM = int(signal.SIGTERM)
 
 
 class Interruptions:
@@ -35,12 +37,12 @@ class Interruptions:
 
     def __enter__(self) -> Self:
         if _in_main_thread():
-            self._previous = signal.signal(signal.SIGTERM, self._terminate)
+            self._previous = _signal.signal(_SIGTERM, self._terminate)
         return self
 
     def __exit__(self, *_: object) -> None:
         if _in_main_thread():
-            signal.signal(signal.SIGTERM, self._previous)
+            _signal.signal(_SIGTERM, self._previous)
 
     def kill(self) -> None:
         """Call `on_kill`, once."""

@@ -19,7 +19,7 @@ from gnomon.service import clock
 from gnomon.service.masking import masker
 from gnomon.wire import execution as wire
 from gnomon.wire import framing
-from gnomon.worker import linux, logs, process, rehearsal, reuse
+from gnomon.worker import allocator, at_fork, linux, logs, process, rehearsal, reuse
 from gnomon.worker.eventloop import EventLoop, Stream
 from gnomon.worker.pieces import key_of
 from gnomon.worker.reuse import CurrentLog
@@ -30,7 +30,10 @@ _READ_SIZE = 1 << 16
 _LAST_READS = 4
 #: A process is kept ready for the next try for so long after the last one.
 _SPARE_SECONDS = 10.0
+#: With more processes than these the cores are busy: a spare would take from them more than it saves the next try.
+_FEW = 2 * (os.cpu_count() or 1)
 _LENGTH_BYTES = 4
+_PID_BYTES = 4
 
 
 class Child:
@@ -74,6 +77,7 @@ class Template:
         self._secrets.setblocking(False)
         self._loop.watch(self._secrets.fileno(), self._learn)
         self._loop.on_signal(signal.SIGCHLD, self._reap)
+        self._own_fds = (*self._loop.own_fds(), sock.fileno(), self._secrets.fileno())
         self._spare: Spare | None = None
         self._spare_is_due = False
         self._last_launch = 0.0
@@ -93,12 +97,23 @@ class Template:
 
     def _launch(self, launch: wire.Launch, payload: bytes) -> None:
         key = key_of(launch.workload)
-        child = self._hand_to_spare(launch, payload)
-        if child is None:
-            child = self._fork(partial(self._run_task, launch), launch.log_path)
+        child = self._hand_to_spare(launch, payload) or self._fork_task(key, launch)
         child.gone = partial(_exited, key)
         self._stream.send(wire.encode(wire.Launched(key=key, pid=child.pid)))
+        self._last_launch = clock.monotonic()
         self._want_spare()
+
+    def _fork_task(self, key: wire.TryKey, launch: wire.Launch) -> Child:
+        """Fork the process of a try; what can be done before is done here, where memory is not copied to be written."""
+        logs.make_file(launch.log_path)
+        with SocketChannel.connect(self._worker_socket) as channel:
+            hello = _hello_without_pid(key)
+
+            def run() -> None:
+                channel.send_frame(hello + os.getpid().to_bytes(_PID_BYTES))
+                process.run(launch, self._dags, self._usercode, channel)
+
+            return self._fork(run, launch.log_path)
 
     def _open_runner(self, number: int) -> None:
         current_log = CurrentLog()
@@ -108,7 +123,8 @@ class Template:
 
     def _fork(self, run: Callable[[], None], log_path: str, current_log: CurrentLog | None = None) -> Child:
         read_end, write_end = os.pipe()
-        pid = os.fork()
+        gc.freeze()
+        pid = at_fork.fork()
         if pid == 0:
             self._become(run, write_end)
         os.close(write_end)
@@ -121,9 +137,7 @@ class Template:
     def _become(self, run: Callable[[], None], write_end: int) -> NoReturn:
         status = 1
         try:
-            process.begin(self._pid, write_end, self._learnt)
-            self._loop.abandon()
-            self._stream.abandon()
+            process.begin(self._pid, write_end, self._learnt, self._own_fds)
             run()
             status = 0
         except ChannelClosedError:
@@ -133,16 +147,11 @@ class Template:
         finally:
             os._exit(status)  # what was forked along (exit handlers, threads) belongs to the template
 
-    def _run_task(self, launch: wire.Launch, channel: SocketChannel | None = None) -> None:
-        channel = channel or SocketChannel.connect(self._worker_socket)
-        channel.hello(key_of(launch.workload), os.getpid())
-        process.run(launch, self._dags, self._usercode, channel)
-
     # -------------------------------------------------------------------------------------------------- spare
 
     def _want_spare(self) -> None:
-        self._last_launch = clock.monotonic()
-        if self._spare is None and not self._spare_is_due:
+        is_wanted = clock.monotonic() < self._last_launch + _SPARE_SECONDS and len(self._children) <= _FEW
+        if is_wanted and self._spare is None and not self._spare_is_due:
             self._spare_is_due = True
             self._loop.call_soon(self._prepare_spare)
 
@@ -160,7 +169,9 @@ class Template:
         channel = SocketChannel.connect(self._worker_socket)
         with open(read_end, "rb") as pipe:
             payload = pipe.read(int.from_bytes(pipe.read(_LENGTH_BYTES)))
-        self._run_task(_decode(payload), channel)
+        launch: wire.Launch = _decode(payload)
+        channel.hello(key_of(launch.workload), os.getpid())
+        process.run(launch, self._dags, self._usercode, channel)
 
     def _hand_to_spare(self, launch: wire.Launch, payload: bytes) -> Child | None:
         """Give a launch to the spare process, if there is one."""
@@ -237,11 +248,18 @@ class Template:
                     break
             if child.gone is not None:
                 self._stream.send(wire.encode(child.gone(status)))
+                self._want_spare()
 
     def _on_worker_gone(self, stream: Stream) -> None:
         for pid in self._children:
             linux.kill_group(pid, signal.SIGKILL)
         self._loop.stop()
+
+
+def _hello_without_pid(key: wire.TryKey) -> bytes:
+    """Return the first message of a process that does not exist yet: its number, the last four bytes, is to be added."""
+    frame = framing.pack(wire.encode(wire.TaskHello(key=key, pid=(1 << 8 * _PID_BYTES) - 1)))
+    return frame[:-_PID_BYTES]
 
 
 def _exited(key: wire.TryKey, status: int) -> wire.Exited:
@@ -260,9 +278,12 @@ def main(opened: wire.OpenTemplate, worker_socket: str, usercode: process.UserCo
     ready = wire.TemplateReady(id=opened.id, pid=os.getpid(), dag_ids=sorted(loaded.dags), error=loaded.error)
     if loaded.error is None:
         # What exists now lives as long as the process: a collection in a task must not touch, and so copy, it.
+        rehearsal.rehearse(usercode)
         gc.collect()
         gc.disable()
         gc.freeze()
+        allocator.fill_holes()
+        allocator.share_file_pages()
     sock.sendall(framing.pack(wire.encode(ready)))
     if loaded.error is None:
         Template(sock, worker_socket, loaded.dags, usercode).serve()

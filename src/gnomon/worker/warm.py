@@ -14,7 +14,7 @@ from gnomon.service import clock, environment
 from gnomon.service.config import conf
 from gnomon.wire import execution as wire
 from gnomon.worker import linux
-from gnomon.worker.allocator import ALLOCATOR
+from gnomon.worker.allocator import ENVIRONMENT
 from gnomon.worker.eventloop import EventLoop, Stream, Timer
 from gnomon.worker.pieces import Piece
 from gnomon.worker.pool import RunnerPool
@@ -126,7 +126,7 @@ class WarmTemplates:
         ours, its = socket.socketpair()
         os.set_inheritable(its.fileno(), True)
         os.set_inheritable(self._lock, True)
-        command = [sys.executable, "-P", "-m", "gnomon.worker.base"]
+        command = [sys.executable, "-P", "-m", "gnomon.worker"]
         command += [str(its.fileno()), str(self._lock), self._worker_socket, self._usercode]
         self._base_pid = os.posix_spawn(
             sys.executable,
@@ -228,4 +228,4 @@ class WarmTemplates:
 
 def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the base: without the secrets of the control side, and with its allocator."""
-    return {**ALLOCATOR, **environment.for_user_code(environ)}
+    return {**ENVIRONMENT, **environment.for_user_code(environ)}

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from gnomon.wire import execution as wire
 from gnomon.wire import framing
@@ -123,6 +123,16 @@ class SocketChannel:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.connect(path)
         return cls(sock, accepts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a message that is packed already, before anybody else uses the channel."""
+        self._sock.sendall(frame)
 
     def hello(self, key: wire.TryKey, pid: int) -> None:
         """Say which piece of execution this connection belongs to; the first message on it."""
