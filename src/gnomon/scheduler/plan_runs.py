@@ -86,6 +86,8 @@ class PlanRuns:
                 if outcome.asset_events:
                     turn.asset_events.append((_source(run, instance), outcome.asset_events))
                 live.succeed(instance, now=now, length=length)
+                if self._world.clears_state:
+                    turn.batch.states_cleared.append((live.id, instance.node.task_id, instance.map_index))
             case Ti.SKIPPED:
                 live.skip(instance, now=now)
             case Ti.UP_FOR_RESCHEDULE:

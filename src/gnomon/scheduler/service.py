@@ -88,6 +88,7 @@ class Scheduler(Service):
             max_task_retry_delay=conf.getfloat("core", "max_task_retry_delay"),
             profile=profile(),
         )
+        self._world.clears_state = conf.getboolean("state_store", "clear_on_success", fallback=False)
         self._clockwork = Clockwork(self.tell, clock.now_us)
         self._await_input = AwaitInput(self._world, self.tell)
         self._plan_runs = PlanRuns(self._world, executor, self._await_input)

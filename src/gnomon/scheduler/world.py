@@ -106,6 +106,8 @@ class World:
         self.store = store
         self.profile = profile
         self.max_task_retry_delay = max_task_retry_delay
+        #: [state_store] clear_on_success: what a task instance keeps is deleted when it succeeds
+        self.clears_state = False
         self.usage = Usage(parallelism=parallelism)
         self.waiting = Waiting()
         self.dags: dict[str, Dag] = {}

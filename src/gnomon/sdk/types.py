@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, TypeGuard
 
 
@@ -35,22 +36,12 @@ class _SetDuringExecution(ArgNotSet):
         return "SET_DURING_EXECUTION"
 
 
-class _NeverExpire(ArgNotSet):
-    _only = None
-
-    def __repr__(self) -> str:
-        return "NEVER_EXPIRE"
-
-    def __reduce__(self) -> str:
-        return "NEVER_EXPIRE"
-
-
 NOTSET = ArgNotSet()
 #: A template field whose value exists only once the task runs.
 SET_DURING_EXECUTION = _SetDuringExecution()
 
 #: A state that is kept until it is deleted.
-NEVER_EXPIRE = _NeverExpire()
+NEVER_EXPIRE = timedelta.max
 
 #: The key under which a task's return value is pushed.
 XCOM_RETURN_KEY = "return_value"

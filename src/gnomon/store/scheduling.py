@@ -40,6 +40,7 @@ from gnomon.store.database import Database
 from gnomon.store.errors import Conflict, LeadershipLost
 from gnomon.store.human_input_tables import human_input
 from gnomon.store.prepared import Prepared
+from gnomon.store.state_tables import task_state
 
 #: Writes something in a transaction of the scheduler.
 Write = Callable[[Connection], None]
@@ -80,6 +81,8 @@ class Batch:
     #: (id, kind, dag_run_id, ti_id, reason)
     callbacks: list[tuple[int, str, int, int | None, str]] = field(default_factory=list)
     callbacks_done: list[int] = field(default_factory=list)
+    #: task instances whose kept state is deleted: (dag_run_id, task_id, map_index)
+    states_cleared: list[tuple[int, str, int]] = field(default_factory=list)
     #: defaults taken as answers: (now, chosen options, form, ti_id, try_number)
     answers: list[tuple[int, str, str, int, int]] = field(default_factory=list)
     #: DAGs to pause after too many failed runs in a row
@@ -129,7 +132,8 @@ class Scheduling:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        ti, run, skip, leader, h = t.task_instance, t.dag_run, t.skip_decision, t.leader, human_input.c
+        ti, run, skip, leader = t.task_instance, t.dag_run, t.skip_decision, t.leader
+        h, s = human_input.c, task_state.c
         at = bindparam
         self._check_epoch = self._prepare(
             update(leader)
@@ -172,6 +176,12 @@ class Scheduling:
         self._drop_event = self._delete(t.trigger_event.c.trigger_id)
         self._put_callback = self._insert(t.callback, ("id", "kind", "dag_run_id", "ti_id", "reason", "created_at"))
         self._drop_callback = self._delete(t.callback.c.id)
+        self._clear_state = self._prepare(
+            delete(task_state).where(
+                s.dag_run_id == at("run_"), s.task_id == at("task_"), s.map_index == at("index_")
+            ),
+            ("run_", "task_", "index_"),
+        )
         self._put_answer = self._prepare(
             update(human_input)
             .where(h.ti_id == at("ti_"), h.try_number == at("try_"), h.responded_at.is_(None))
@@ -247,6 +257,7 @@ class Scheduling:
         self._drop_event.many(cursor, done)
         self._put_callback.many(cursor, [(*row, now) for row in batch.callbacks])
         self._drop_callback.many(cursor, [(callback_id,) for callback_id in batch.callbacks_done])
+        self._clear_state.many(cursor, batch.states_cleared)
         if self._put_answer.many(cursor, batch.answers) != len(batch.answers):
             raise Conflict  # somebody has answered meanwhile
         self._pause.many(cursor, [(True, dag_id) for dag_id in batch.paused])

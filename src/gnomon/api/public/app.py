@@ -51,6 +51,11 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("listed", "details"),
     ),
     # Always together, and in this order: of …/{task_id}/xcomEntries and …/{task_id}/{map_index} the first one counts.
+    "gnomon.api.public.routes.state_store": (
+        API,
+        f"{_TASKS}|assets/[^/]+/state-store(/.*)?",
+        ("of_tasks", "of_assets"),
+    ),
     "gnomon.api.public.routes.xcoms": (API, _TASKS, ("xcoms",)),
     "gnomon.api.public.routes.logs": (API, _TASKS, ("logs",)),
     "gnomon.api.public.routes.task_instances": (API, _TASKS, ("listed",)),

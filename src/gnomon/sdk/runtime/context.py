@@ -211,13 +211,13 @@ def _triggering_events(ti: RuntimeTaskInstance) -> dict[str, list[Any]]:
 def _state_store(ti: RuntimeTaskInstance) -> Any:
     from gnomon.sdk.runtime.state_store import TaskStateStore
 
-    return TaskStateStore()
+    return TaskStateStore(ti)
 
 
 def _asset_state_store(ti: RuntimeTaskInstance) -> Any:
     from gnomon.sdk.runtime.state_store import AssetStateStores
 
-    return AssetStateStores([*ti.task.inlets, *ti.task.outlets])
+    return AssetStateStores(ti.task.inlets, ti.task.outlets)
 
 
 _ALWAYS: dict[str, _Maker] = {

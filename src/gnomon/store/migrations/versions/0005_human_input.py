@@ -13,6 +13,18 @@ _KEY = sa.BIGINT().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Make the tables."""
+    _create_human_input()
+    _create_task_state()
+    _create_asset_state()
+
+
+def downgrade() -> None:
+    """Drop the tables."""
+    for table in ("asset_state", "task_state", "human_input"):
+        op.drop_table(table)
+
+
+def _create_human_input() -> None:
     op.create_table(
         "human_input",
         sa.Column("ti_id", _KEY, nullable=False),
@@ -38,6 +50,44 @@ def upgrade() -> None:
     op.create_index("ix_human_input_created", "human_input", ["created_at"])
 
 
-def downgrade() -> None:
-    """Drop the tables."""
-    op.drop_table("human_input")
+def _create_task_state() -> None:
+    op.create_table(
+        "task_state",
+        sa.Column("dag_run_id", _KEY, nullable=False),
+        sa.Column("task_id", sa.String(length=250), nullable=False),
+        sa.Column("map_index", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=512), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["dag_run_id"], ["dag_run.id"], name=op.f("fk_task_state_dag_run_id_dag_run"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("dag_run_id", "task_id", "map_index", "key", name=op.f("pk_task_state")),
+    )
+    op.create_index(
+        "ix_task_state_expires",
+        "task_state",
+        ["expires_at"],
+        sqlite_where=sa.text("expires_at IS NOT NULL"),
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
+    )
+
+
+def _create_asset_state() -> None:
+    op.create_table(
+        "asset_state",
+        sa.Column("asset_id", _KEY, nullable=False),
+        sa.Column("key", sa.String(length=512), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("writer_kind", sa.String(length=20), nullable=True),
+        sa.Column("writer_dag_id", sa.String(length=250), nullable=True),
+        sa.Column("writer_run_id", sa.String(length=250), nullable=True),
+        sa.Column("writer_task_id", sa.String(length=250), nullable=True),
+        sa.Column("writer_map_index", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["asset_id"], ["asset.id"], name=op.f("fk_asset_state_asset_id_asset"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("asset_id", "key", name=op.f("pk_asset_state")),
+    )
