@@ -11,17 +11,25 @@ exactly what changed, as compare-and-set against what the database holds (`Insta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from gnomon.model import transitions
+from gnomon.model.expansion import literal_length, total_length
 from gnomon.model.graph import Graph, Node
 from gnomon.model.instance import Instance
 from gnomon.model.retry import may_retry, retry_delay
 from gnomon.model.states import FAILURES, FINISHED, DagRunState
 from gnomon.model.states import TaskInstanceState as Ti
+from gnomon.model.states import TriggerRule as Rule
 from gnomon.model.trigger_rules import Tally, Verdict, evaluate, evaluate_setups
 
 _SECOND = 1_000_000
+#: Rules that may be met, or missed, by some of the upstream instances.
+_DECIDED_BY_A_PART = frozenset(
+    {
+        *(Rule.ONE_SUCCESS, Rule.ONE_FAILED, Rule.ONE_DONE, Rule.NONE_FAILED_MIN_ONE_SUCCESS),
+        Rule.ALL_DONE_MIN_ONE_SUCCESS,
+    }
+)
 
 
 class LiveRun:
@@ -83,7 +91,7 @@ class LiveRun:
             if group:
                 group.sort(key=lambda instance: instance.map_index)
             elif not complete:
-                length = self._known_length(node)
+                length = literal_length(self.graph.expansions_of(node)) if node.is_mapped else None
                 for index in range(length) if length else [-1]:
                     instance = Instance(self, node, self._allocate(), index)
                     group.append(instance)
@@ -133,6 +141,8 @@ class LiveRun:
             instance.first_start = now
         instance.start_date = instance.first_start
         instance.end_date = None
+        if instance.next_method is None:  # it starts without what an earlier try returned
+            self.lengths.pop((instance.node.index, instance.map_index), None)
         instance.worker, instance.hostname, instance.pid = worker, hostname, pid or None
         self.move(instance, Ti.RUNNING)
 
@@ -186,15 +196,14 @@ class LiveRun:
         instance.wake_at = at
 
     def defer(
-        self, instance: Instance, *, now: int, trigger_id: int | None, method: str, kwargs: bytes | None, timeout: int | None
+        self, instance: Instance, *, now: int, trigger: int | None, then: tuple[str, bytes | None], timeout: int | None
     ) -> None:
         """It gave its slot back until its trigger fires, without one until a person answers, or until `timeout`."""
-        instance.trigger_id = trigger_id
-        instance.next_method = method
-        instance.next_kwargs = kwargs
+        instance.trigger_id = trigger
+        instance.next_method, instance.next_kwargs = then
         instance.wake_at = timeout
         instance.end_date = now
-        self.move(instance, Ti.AWAITING_INPUT if trigger_id is None else Ti.DEFERRED)
+        self.move(instance, Ti.AWAITING_INPUT if trigger is None else Ti.DEFERRED)
 
     def resume(self, instance: Instance, now: int) -> None:
         """What it waited for is over: the retry delay, the time to the next poke, or its trigger."""
@@ -276,7 +285,7 @@ class LiveRun:
         if is_finished:
             self._recheck(node.watchers)
             for down in node.downstream:
-                together = self.graph.shares_mapped_group(node, self.graph.nodes[down])
+                together = node.mapped_group is not None and self.graph.nodes[down].mapped_group == node.mapped_group
                 self._check[down, instance.map_index if together else -1] = None
 
     def _end(self, instance: Instance, state: Ti, now: int) -> None:
@@ -360,6 +369,8 @@ class LiveRun:
 
     def _verdict(self, instance: Instance) -> Verdict:
         node = instance.node
+        if node.sources and (unexpandable := self._verdict_of_sources(node)) is not None:
+            return unexpandable
         setups = Verdict.RUN
         if node.setups and not node.is_teardown:
             setups = evaluate_setups(self._tally_over(node.setups, instance), instance.map_index)
@@ -370,9 +381,18 @@ class LiveRun:
             return Verdict.WAIT
         return Verdict.WAIT if direct is Verdict.RUN and setups is Verdict.WAIT else direct
 
+    def _verdict_of_sources(self, node: Node) -> Verdict | None:
+        """Return what becomes of a mapped task, whatever its rule, when something it expands over did not succeed."""
+        states = {group[0].state for source in node.sources if (group := self.instances[source])[0].map_index < 0}
+        if states & FAILURES:
+            return Verdict.FAIL
+        if Ti.SKIPPED in states:
+            return Verdict.SKIP
+        return Verdict.WAIT if Ti.REMOVED in states else None
+
     def _tally_for(self, instance: Instance) -> Tally:
         node = instance.node
-        if node.mapped_group is None or instance.map_index < 0:
+        if node.mapped_group is None:
             return self._tallies[node.index]
         return self._tally_over(node.upstream, instance)
 
@@ -388,10 +408,30 @@ class LiveRun:
         return tally
 
     def _relevant(self, upstream: Node, instance: Instance) -> list[Instance]:
+        """Return the instances of `upstream` that `instance` waits for.
+
+        In a mapped group these are the ones of its own index. An unexpanded instance waits only until the others of its
+        group can be expanded: what they become is the matter of the instances that it turns into. But a rule that a
+        part of the upstream may decide is asked about all of them first, so that nothing is skipped too early.
+        """
         group = self.instances[upstream.index]
-        if instance.map_index >= 0 and self.graph.shares_mapped_group(upstream, instance.node):
-            return [i for i in group if i.map_index in (instance.map_index, -1)]
-        return group
+        node = instance.node
+        shared = self.graph.shared_mapped_group(upstream, node)
+        if shared is None:
+            return group
+        if instance.map_index < 0:
+            if node.rule in _DECIDED_BY_A_PART or not self._length(node):
+                return group
+            return [i for i in group if i.map_index < 0]
+        if group[0].map_index < 0:
+            return group
+        width = self._width_inside(upstream, shared)
+        start = instance.map_index // self._width_inside(node, shared) * width
+        return group[start : start + width]
+
+    def _width_inside(self, node: Node, shared: str) -> int:
+        """Return how many instances of a task there are per instance of a mapped group around it."""
+        return total_length(self.graph.expansions_inside(node, shared), self._pushed_length) or 1
 
     def _scope_is_done(self, instance: Instance) -> bool:
         return all(
@@ -417,79 +457,48 @@ class LiveRun:
 
     # ------------------------------------------------------------------------------------------------ expansion
 
-    def _known_length(self, node: Node) -> int | None:
-        """Return the number of instances if it needs no pushed value, else None; 0 is decided when its time comes."""
-        expansion = self.graph.expansion_of(node) if node.is_mapped else None
-        if expansion is None or not all(isinstance(length, int) for length in expansion.inputs.values()):
-            return None
-        return self._product(expansion)
+    def _length(self, node: Node) -> int | None:
+        """Return how many instances a mapped task has; None if something it expands over was not pushed."""
+        return total_length(self.graph.expansions_of(node), self._pushed_length)
 
-    def _product(self, expansion: Any) -> int | None:
-        total = 1
-        for source in expansion.inputs.values():
-            length = self._measure(source)
-            if length is None:
-                return None
-            total *= length
-        return total
-
-    def _measure(self, source: Any) -> int | None:
-        """Return how long an argument is; None if something it needs was not pushed."""
-        if isinstance(source, int):
-            return source
-        if source.kind == "xcom":
-            return self._pushed_length(self.graph.index[source.task_id])
-        lengths = [self._measure(part) for part in source.sources]
-        if any(length is None for length in lengths):
-            return None
-        known = [length for length in lengths if length is not None]
-        if source.kind == "concat":
-            return sum(known)
-        return max(known) if source.longest else min(known)
-
-    def _pushed_length(self, index: int) -> int | None:
+    def _pushed_length(self, task_id: str) -> int | None:
         """Of an unmapped task, how long its value is; of a mapped one, how many instances returned something."""
+        index = self.graph.index[task_id]
         if self.graph.nodes[index].is_mapped:
             group = self.instances[index]
-            return sum(1 for i in group if (index, i.map_index) in self.lengths)
+            if any(instance.state not in FINISHED for instance in group):
+                return None
+            return sum(1 for i in group if i.map_index >= 0 and (index, i.map_index) in self.lengths)
         length = self.lengths.get((index, -1))
         return None if length is None or length < 0 else length
 
     def _expand(self, node: Node, now: int) -> None:
         """Turn the one unexpanded instance into as many as there is input for (spec: mistake 14)."""
-        together = [node]
-        if node.spec.expand is None:
-            together = [n for n in self.graph.nodes if n.mapped_group == node.mapped_group]
-        length = self._product(self.graph.expansion_of(node))
-        for member in together:
-            group = self.instances[member.index]
-            if len(group) != 1 or group[0].map_index != -1 or group[0].state is not None:
-                continue
-            if not length:
-                self._end(group[0], Ti.UPSTREAM_FAILED if length is None else Ti.SKIPPED, now)
-                continue
-            group[0].map_index = 0
-            self.dirty[group[0].id] = group[0]
-            for index in range(1, length):
-                instance = Instance(self, member, self._allocate(), index)
-                group.append(instance)
-                self.dirty[instance.id] = instance
-            self.unfinished += length - 1
-            for down in member.downstream:
-                self._tallies[down].total += length - 1
-            self._recheck([member.index])
+        group = self.instances[node.index]
+        length = self._length(node)
+        if not length:
+            self._end(group[0], Ti.UPSTREAM_FAILED if length is None else Ti.SKIPPED, now)
+            return
+        group[0].map_index = 0
+        self.dirty[group[0].id] = group[0]
+        self._add_instances(node, length)
+        self._recheck([node.index, *(d for d in node.downstream if self.graph.nodes[d].mapped_group is not None)])
 
     def _revise(self, node: Node, now: int) -> None:
         """After a clear, the input may have another length: add what is missing, remove what is left over."""
         group = self.instances[node.index]
         if all(instance.state is not None for instance in group):
             return
-        length = self._product(self.graph.expansion_of(node))
+        length = self._length(node)
         if length is None or length == len(group):
             return
         for instance in group[length:]:
-            if instance.state is None:
+            if instance.state is None or instance.state in FINISHED:
                 self._end(instance, Ti.REMOVED, now)
+        self._add_instances(node, length)
+
+    def _add_instances(self, node: Node, length: int) -> None:
+        group = self.instances[node.index]
         missing = range(len(group), length)
         for index in missing:
             instance = Instance(self, node, self._allocate(), index)

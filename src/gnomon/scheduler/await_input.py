@@ -30,9 +30,8 @@ class AwaitInput:
         run.live.defer(
             instance,
             now=outcome.end_date,
-            trigger_id=None,
-            method=outcome.next_method or "execute_complete",
-            kwargs=outcome.next_kwargs,
+            trigger=None,
+            then=(outcome.next_method or "execute_complete", outcome.next_kwargs),
             timeout=outcome.timeout,
         )
         turn.clocked.append(instance)

@@ -15,6 +15,7 @@ from gnomon.model.schedule import moment
 from gnomon.model.states import DagRunState
 from gnomon.model.states import TaskInstanceState as Ti
 from gnomon.scheduler.await_input import AwaitInput
+from gnomon.scheduler.deadlines import Deadlines
 from gnomon.scheduler.turn import Turn
 from gnomon.scheduler.world import ActiveRun, World
 from gnomon.store.asset_events import Source
@@ -28,10 +29,11 @@ log = structlog.get_logger("scheduler")
 class PlanRuns:
     """Turns what workers and triggers report into decisions of `gnomon.model.run`."""
 
-    def __init__(self, world: World, executor: Executor, await_input: AwaitInput) -> None:
+    def __init__(self, world: World, executor: Executor, await_input: AwaitInput, deadlines: Deadlines) -> None:
         self._world = world
         self._executor = executor
         self._await_input = await_input
+        self._deadlines = deadlines
 
     # ------------------------------------------------------------------------------------------------ instances
 
@@ -127,9 +129,8 @@ class PlanRuns:
         run.live.defer(
             instance,
             now=outcome.end_date,
-            trigger_id=trigger_id,
-            method=outcome.next_method or "execute_complete",
-            kwargs=outcome.next_kwargs,
+            trigger=trigger_id,
+            then=(outcome.next_method or "execute_complete", outcome.next_kwargs),
             timeout=outcome.timeout,
         )
         turn.clocked.append(instance)
@@ -178,6 +179,8 @@ class PlanRuns:
         """Resume what waited for triggers that fired."""
         for row in self._world.store.scheduling.trigger_events():
             turn.batch.triggers_done.append(row.trigger_id)
+            if row.ti_id is None:
+                self._deadlines.trigger_fired(row, turn)
             instance = self._world.instances.get(row.ti_id)
             waits = instance is not None and instance.state is Ti.DEFERRED and instance.trigger_id == row.trigger_id
             if instance is None or not waits:
@@ -266,6 +269,7 @@ class PlanRuns:
         run.changed = True
         turn.finished.append(run)
         turn.dags[live.dag_id] = None
+        self._deadlines.run_ended(run, turn)
         key = (live.dag_id, run.row.backfill_id is not None)
         self._world.running[key] -= 1
         succeeded = state is DagRunState.SUCCESS

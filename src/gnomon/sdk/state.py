@@ -75,7 +75,7 @@ class BaseStoreBackend(ABC):
     ) -> None:
         """Do what `clear` does."""
 
-    def cleanup(self) -> None:
+    def cleanup(self) -> None:  # noqa: B027 - a backend without expiry needs none
         """Remove what has expired; does nothing unless overridden."""
 
     def serialize_task_state_store_to_ref(self, *, value: Any, key: str, scope: TaskScope) -> str:

@@ -85,12 +85,12 @@ class TaskStates:
         with self._db.write() as conn:
             conn.execute(delete(task_state).where(*where))
 
-    def expired(self, now: datetime) -> Sequence[Row[Any]]:
-        """Return what may be deleted, with dag_id and run_id."""
+    def expired(self, now: datetime) -> list[tuple[str, str, str, int, str]]:
+        """Return what may be deleted: (dag_id, run_id, task_id, map_index, key)."""
         query = select(_run.dag_id, _run.run_id, _t.task_id, _t.map_index, _t.key)
         query = query.select_from(task_state.join(dag_run, _run.id == _t.dag_run_id)).where(_t.expires_at < now)
         with self._db.read() as conn:
-            return conn.execute(query.order_by(*task_state.primary_key)).all()
+            return [tuple(row) for row in conn.execute(query.order_by(*task_state.primary_key))]
 
     def clean(self, now: datetime, *, batch: int = 0) -> int:
         """Delete what has expired, `batch` rows in each transaction (0 for all in one); return how many."""

@@ -257,7 +257,7 @@ class AssetStateStores:
         self._stores: dict[tuple[str, str], AssetStateStore] = {}
         for asset in (*inlets, *outlets):
             if (key := _key_of(asset)) is not None:
-                self._stores.setdefault(key, AssetStateStore(**dict([key])))  # type: ignore[arg-type]
+                self._stores.setdefault(key, AssetStateStore(**dict([key])))
 
     def __getitem__(self, asset: Any) -> AssetStateStore:
         key = _key_of(asset)
