@@ -147,6 +147,36 @@ def delete(
     print(f"Successfully deleted connection with `conn_id`={conn_id}")
 
 
+@app.command("test")
+def test(conn_id: _Id, verbose: Verbose = False) -> None:
+    """Test a connection with the hook of its type, which runs in a process of its own."""
+    import msgspec
+
+    from gnomon.cli.connection_form import from_fields
+    from gnomon.service.config import conf
+    from gnomon.service.inspection import InspectionError, inspect
+
+    with opened() as store:
+        if str(conf.get("core", "test_connection", fallback="Disabled")).lower() != "enabled":
+            raise CommandError(
+                "testing connections is disabled", hint="AIRFLOW__CORE__TEST_CONNECTION=Enabled allows it"
+            )
+        variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+        given = os.environ.get(variable)
+        found = from_fields(conn_id, given, where=variable) if given else store.connections.get(conn_id)
+        if found is None:
+            raise _unknown(store, conn_id)
+    print(f"Retrieving connection: '{conn_id}'")
+    print("Testing...")
+    try:
+        answer = inspect("test-connection", msgspec.structs.asdict(found))
+    except InspectionError as error:
+        raise CommandError(str(error)) from None
+    print("Connection success!" if answer["status"] else f"Connection failed!\n{answer['message']}")
+    if not answer["status"]:
+        raise typer.Exit(1)
+
+
 @app.command("import")
 def import_connections(
     file: Annotated[Path, typer.Argument(help="A .json, .yaml, .yml or .env file.")],

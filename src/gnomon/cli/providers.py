@@ -1,10 +1,11 @@
-"""`airflow providers`: what is installed, read from the packages' own metadata."""
+"""`airflow providers`: what is installed, and what it brings.
+
+Provider packages are user code: a child process imports them and says what it found.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib import metadata
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
@@ -15,74 +16,21 @@ from gnomon.cli.output import Format, Output, Verbose
 
 app = application("Show the provider packages that are installed.")
 
-_GROUP = "apache_airflow_provider"
 
+def ask(question: str, about: Any = None) -> Any:
+    """Return what the project's user code answers; see `gnomon.parsing.inspection`."""
+    from gnomon.cli.project import activate
+    from gnomon.service.inspection import inspect
 
-class Provider(NamedTuple):
-    """A provider package."""
-
-    name: str
-    description: str
-    version: str
-    entry_points: list[metadata.EntryPoint]
-
-
-def installed() -> list[Provider]:
-    """Return the provider packages of this environment, and the standard provider, which is a part of Gnomon."""
-    import gnomon
-
-    found = {
-        "apache-airflow-providers-standard": Provider(
-            "apache-airflow-providers-standard",
-            "Airflow's standard operators and sensors, built into Gnomon",
-            f"gnomon {gnomon.__version__}",
-            [],
-        )
-    }
-    for distribution in metadata.distributions():
-        entries = [entry for entry in distribution.entry_points if entry.group == _GROUP]
-        name = distribution.metadata["Name"]
-        if entries and name:
-            summary = distribution.metadata["Summary"] or ""
-            found[name] = Provider(name, summary, distribution.version, entries)
-    return [found[name] for name in sorted(found)]
-
-
-def details(provider: Provider) -> dict[str, Any]:
-    """Return what a provider says about itself: hooks, connection types, links …; it is asked in a child process."""
-    import json
-    import os
-    import subprocess
-    import sys
-
-    from gnomon.service.environment import for_user_code
-
-    merged: dict[str, Any] = {}
-    for entry in provider.entry_points:
-        ask = (
-            "import importlib, json, sys\n"
-            "module, name = sys.argv[1].split(':')\n"
-            "print(json.dumps(getattr(importlib.import_module(module), name)(), default=str))"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", ask, entry.value],
-            env=for_user_code(os.environ),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            why = (done.stderr.strip().splitlines() or ["no output"])[-1]
-            raise CommandError(f"provider {provider.name} cannot be asked about itself: {why}")
-        merged.update(json.loads(done.stdout.splitlines()[-1]))
-    return merged
+    activate()
+    return inspect(question, about)
 
 
 @app.command("list")
 def list_providers(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
     """List the installed providers."""
-    rows = [{"package_name": one.name, "description": one.description, "version": one.version} for one in installed()]
-    output.rows(rows, output_format)
+    columns = ("package_name", "description", "version")
+    output.rows([{name: one[name] for name in columns} for one in ask("providers")], output_format)
 
 
 @app.command("get")
@@ -94,76 +42,47 @@ def get(
     verbose: Verbose = False,
 ) -> None:
     """Show one provider."""
-    known = {one.name: one for one in installed()}
+    known = {one["package_name"]: one for one in ask("providers", provider_name)}
     provider = known.get(provider_name)
     if provider is None:
         raise CommandError(f"no provider {provider_name!r} is installed{did_you_mean(provider_name, known)}")
-    row: dict[str, Any] = {"Provider": provider.name, "Version": provider.version}
+    row: dict[str, Any] = {"Provider": provider_name, "Version": provider["version"]}
     if full:
-        row |= {"description": provider.description, **details(provider)}
+        row |= {"description": provider["description"], **(provider["info"] or {})}
     output.rows([row], output_format)
 
 
-@app.command("hooks")
-def hooks(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
-    """List the hooks of connection types."""
-    rows = []
-    for provider, entry in _each("connection-types"):
-        rows.append(
-            {
-                "connection_type": entry.get("connection-type"),
-                "class": entry.get("hook-class-name"),
-                "conn_id_attribute_name": None,
-                "package_name": provider.name,
-                "hook_name": entry.get("hook-name"),
-            }
-        )
-    output.rows(rows, output_format)
+def _lists(question: str, about: str) -> None:
+    """Add a command that lists the answer to a question."""
+
+    def command(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
+        output.rows(ask(question), output_format)
+
+    command.__doc__ = about
+    app.command(question)(command)
 
 
-@app.command("links")
-def links(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
-    """List the extra links that providers add."""
-    output.rows([{"extra_link_class_name": entry} for _, entry in _each("extra-links")], output_format)
+_lists("hooks", "List the hooks of connection types.")
+_lists("links", "List the extra links that providers add.")
+_lists("widgets", "List the further fields in the forms of connection types.")
+_lists("behaviours", "List the connection types that hide, rename or explain fields of their form.")
+_lists("triggers", "List the modules of triggers that providers have.")
+_lists("notifications", "List the notifiers of providers.")
+_lists("secrets", "List the secrets backends of providers.")
+_lists("logging", "List the task log handlers of providers.")
+_lists("executors", "List the executors of providers.")
+_lists("queues", "List the message queues of providers.")
+_lists("auth-managers", "List the auth managers of providers.")
+_lists("dialects", "List the dialects of SQL that providers know.")
+_lists("configs", "List the sections of settings that providers add.")
 
 
-@app.command("notifications")
-def notifications(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
-    """List the notifiers of providers."""
-    output.rows([{"notification_class_name": entry} for _, entry in _each("notifications")], output_format)
+@app.command("lazy-loaded")
+def lazy_loaded(verbose: Verbose = False) -> None:
+    """Check that a command does not import providers before it needs them."""
+    import sys
 
-
-@app.command("secrets")
-def secrets(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
-    """List the secrets backends of providers."""
-    output.rows([{"secrets_backend_class_name": entry} for _, entry in _each("secrets-backends")], output_format)
-
-
-@app.command("logging")
-def logging(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
-    """List the task log handlers of providers."""
-    output.rows([{"logging_class_name": entry} for _, entry in _each("logging")], output_format)
-
-
-@app.command("executors")
-def executors(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
-    """List the executors of providers."""
-    output.rows([{"executor_class_names": entry} for _, entry in _each("executors")], output_format)
-
-
-@app.command("triggers")
-def triggers(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
-    """List the modules of triggers that providers have."""
-    rows = []
-    for provider, entry in _each("triggers"):
-        rows += [
-            {"package_name": provider.name, "class": module, "integration_name": entry.get("integration-name")}
-            for module in entry.get("python-modules", [])
-        ]
-    output.rows(rows, output_format)
-
-
-def _each(key: str) -> Iterator[tuple[Provider, Any]]:
-    for provider in installed():
-        for entry in details(provider).get(key, []):
-            yield provider, entry
+    early = sorted(name for name in sys.modules if name.startswith("airflow.providers."))
+    if early:
+        raise CommandError(f"{', '.join(early)} was imported while the command line was read")
+    print("All ok. Providers Manager was not initialized during the CLI parsing.")

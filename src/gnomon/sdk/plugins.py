@@ -391,3 +391,43 @@ def plugins_folder_dependencies(folder: str) -> list[str]:
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
         found.append(parent + os.sep)
     return found
+
+
+# ------------------------------------------------------------------------------------------------ description
+
+_CLASSES = ("macros", "timetables", "priority_weight_strategies", "hook_lineage_readers")
+_OBJECTS = ("global_operator_extra_links", "operator_extra_links")
+_PAGES = ("external_views", "react_apps", "menu_links", "appbuilder_menu_items", "admin_views")
+
+
+def described(plugin: Any) -> dict[str, Any]:
+    """Return what a plugin brings, in words."""
+    found: dict[str, Any] = {"name": plugin.name, "source": str(plugin.source)}
+    for name in _CLASSES:
+        found[name] = [_path(one) for one in getattr(plugin, name)]
+    for name in _OBJECTS:
+        found[name] = [f"<{_path(type(one))} object>" for one in getattr(plugin, name)]
+    for name in _PAGES:
+        found[name] = [one for one in getattr(plugin, name) if isinstance(one, dict)]
+    found["listeners"] = [one.__name__ if inspect.ismodule(one) else _path(one) for one in plugin.listeners]
+    found["appbuilder_views"] = [_with_class(one, "view") for one in plugin.appbuilder_views]
+    found["fastapi_apps"] = [_with_class(one, "app") for one in plugin.fastapi_apps]
+    # Their arguments may be secrets.
+    found["fastapi_root_middlewares"] = [
+        {**{key: value for key, value in one.items() if key not in ("args", "kwargs")}, "middleware": _path(kind)}
+        for one in plugin.fastapi_root_middlewares
+        if (kind := one.get("middleware")) is not None
+    ]
+    found["flask_blueprints"] = [
+        f"<{_path(type(one))}: name={one.name!r} import_name={one.import_name!r}>" for one in plugin.flask_blueprints
+    ]
+    return found
+
+
+def _path(thing: Any) -> str:
+    named = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def _with_class(entry: dict[str, Any], key: str) -> dict[str, Any]:
+    return {**entry, key: _path(type(entry[key])) if key in entry else None}

@@ -7,35 +7,81 @@ import logging
 from typing import Any
 
 from gnomon.sdk.exceptions import AirflowException
+from gnomon.service.entry_points import entry_points
 
 log = logging.getLogger(__name__)
 
 #: Connection types whose hooks are part of Gnomon.
-_OWN_HOOKS = {
-    "fs": "gnomon.sdk.standard.hooks.FSHook",
-    "package_index": "gnomon.sdk.standard.hooks.PackageIndexHook",
+OWN_HOOKS = {
+    "fs": "airflow.providers.standard.hooks.filesystem.FSHook",
+    "package_index": "airflow.providers.standard.hooks.package_index.PackageIndexHook",
 }
+_STANDARD = "apache-airflow-providers-standard"
+
+
+class Provider(dict[str, Any]):
+    """What a provider says of itself, with the version and the text of its package."""
+
+    version = ""
+    summary = ""
+    documentation_url: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its package."""
+        return str(self["package-name"])
 
 
 @functools.cache
-def provider_infos() -> dict[str, dict[str, Any]]:
-    """Return what each installed provider says of itself, by package name."""
-    from importlib.metadata import entry_points
-
-    found: dict[str, dict[str, Any]] = {}
-    for entry in entry_points(group="apache_airflow_provider"):
+def provider_infos() -> dict[str, Provider]:
+    """Return what each installed provider says of itself, by package name and in that order."""
+    found: dict[str, Provider] = {}
+    for entry in entry_points("apache_airflow_provider"):
+        package = entry.distribution
         try:
-            info = entry.load()()
+            info = Provider(entry.load()())
         except Exception:
-            log.exception("Cannot read what the provider %s brings", entry.value)
+            log.exception("Cannot read what the provider %s brings", package.name)
             continue
-        found[info.get("package-name", entry.value)] = info
-    return found
+        info.setdefault("package-name", package.name)
+        info.version = package.version
+        info.summary = package.summary
+        info.documentation_url = info.get("documentation-url") or package.urls.get("Documentation")
+        found[info.name] = info
+    if _STANDARD not in found:
+        found[_STANDARD] = _standard()
+    return {name: found[name] for name in sorted(found)}
+
+
+def _standard() -> Provider:
+    """Return the standard provider, which is part of Gnomon."""
+    from gnomon.sdk.standard import __version__
+
+    summary = "Airflow's standard operators, sensors and hooks, built into Gnomon"
+    prefix = "airflow.providers.standard"
+    info = Provider(
+        {
+            "package-name": _STANDARD,
+            "name": "Standard",
+            "description": summary,
+            "extra-links": [
+                f"{prefix}.operators.trigger_dagrun.TriggerDagRunLink",
+                f"{prefix}.sensors.external_task.ExternalDagLink",
+            ],
+            "triggers": [
+                {"integration-name": "Standard", "python-modules": [f"{prefix}.triggers.{name}"]}
+                for name in ("external_task", "file", "temporal")
+            ],
+        }
+    )
+    info.version, info.summary = __version__, summary
+    return info
 
 
 @functools.cache
-def _hook_paths() -> dict[str, str]:
-    paths = dict(_OWN_HOOKS)
+def hook_paths() -> dict[str, str]:
+    """Return the path of the hook class of each connection type."""
+    paths = dict(OWN_HOOKS)
     for info in provider_infos().values():
         for entry in info.get("connection-types", ()):
             paths[entry["connection-type"]] = entry["hook-class-name"]
@@ -50,8 +96,17 @@ def hook_class_of(conn_type: str | None) -> tuple[type, str]:
     """
     from gnomon.sdk.runtime.values import import_string
 
-    path = _hook_paths().get(conn_type or "")
+    path = hook_paths().get(conn_type or "")
     if path is None:
         raise AirflowException(f'Unknown hook type "{conn_type}"')
     cls = import_string(path)
     return cls, getattr(cls, "conn_name_attr", "conn_id")
+
+
+def forget() -> None:
+    """Look again the next time, for what was installed meanwhile."""
+    from gnomon.service import entry_points as points
+
+    points.forget()
+    for cached in (provider_infos, hook_paths):
+        cached.cache_clear()

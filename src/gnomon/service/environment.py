@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 
 from gnomon.service.config import CONTROL_SIDE_ONLY, USER_CODE_MARK, conf, variable_name
+
+#: Names the interpreter of the environment that has a project's requirements; without it, it is Gnomon's own.
+USER_PYTHON = "GNOMON_USER_PYTHON"
 
 
 def for_user_code(environ: Mapping[str, str]) -> dict[str, str]:
@@ -24,3 +29,18 @@ def _variables() -> frozenset[str]:
     return frozenset(
         variable_name(section, key) + suffix for section, key in names for suffix in ("", "_CMD", "_SECRET")
     )
+
+
+def user_python(environ: Mapping[str, str] | None = None) -> str:
+    """Return the interpreter that runs user code: the project's, if it has an environment of its own."""
+    return (os.environ if environ is None else environ).get(USER_PYTHON) or sys.executable
+
+
+def user_site_packages() -> list[str]:
+    """Return the folders of packages that user code sees before those of Gnomon."""
+    python = os.environ.get(USER_PYTHON)
+    if not python:
+        return []
+    home = os.path.dirname(os.path.dirname(python))
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return [os.path.join(home, "lib", version, "site-packages")]

@@ -62,6 +62,7 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "gnomon.api.public.routes.task_instance_changes": (API, _TASKS, ("marks", "clears", "groups")),
     "gnomon.api.public.routes.variables": (API, "variables(/.*)?", ("variables",)),
     "gnomon.api.public.routes.connections": (API, "connections(/.*)?", ("connections",)),
+    "gnomon.api.public.routes.connection_forms": ("/ui", "connections/hook_meta", ("forms",)),
     "gnomon.api.public.routes.pools": (API, "pools(/.*)?", ("pools",)),
     "gnomon.api.public.routes.admin": (
         API,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib import metadata
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Query, Request
@@ -16,6 +15,7 @@ from gnomon.api.public.errors import not_found
 from gnomon.api.public.models import admin as models
 from gnomon.service import clock
 from gnomon.service.config import SENSITIVE, conf
+from gnomon.service.inspection import InspectionError, Remembered
 from gnomon.service.masking import masker
 from gnomon.store.reads import admin as reads
 from gnomon.store.reads.listing import Query as Asked
@@ -28,6 +28,23 @@ config = router("Config", CONFIG, "/config")
 providers = router("Provider", VIEWS, "/providers")
 plugins = router("Plugin", VIEWS, "/plugins")
 
+_user_side = Remembered()
+_PLUGIN_FIELDS = (
+    "name",
+    "macros",
+    "flask_blueprints",
+    "fastapi_apps",
+    "fastapi_root_middlewares",
+    "external_views",
+    "react_apps",
+    "appbuilder_views",
+    "appbuilder_menu_items",
+    "global_operator_extra_links",
+    "operator_extra_links",
+    "source",
+    "listeners",
+    "timetables",
+)
 _import_errors = params.Reader(reads.IMPORT_ERRORS)
 _jobs = params.Reader(reads.JOBS)
 _events = params.Reader(reads.EVENTS)
@@ -114,18 +131,8 @@ def get_config_value(request: Request, section: str, option: str) -> Any:
 
 @providers.get("")
 def get_providers(limit: int = 50, offset: int = 0) -> models.ProviderCollection:
-    """Return the provider packages that are installed beside Gnomon."""
-    found = {}
-    for point in metadata.entry_points(group="apache_airflow_provider"):
-        if point.dist is not None:
-            about = point.dist.metadata
-            found[point.dist.name] = models.Provider(
-                package_name=point.dist.name,
-                description=about["Summary"] or "",
-                version=point.dist.version,
-                documentation_url=None,
-            )
-    rows = [found[name] for name in sorted(found)]
+    """Return the provider packages that are installed for user code."""
+    rows = [models.Provider.model_validate(one) for one in _inspected("providers")]
     page = rows[max(offset, 0) :][: min(max(limit, 0), params.page_limit())]
     return models.ProviderCollection(providers=page, total_entries=len(rows))
 
@@ -134,14 +141,29 @@ def get_providers(limit: int = 50, offset: int = 0) -> models.ProviderCollection
 def get_plugins(
     limit: Annotated[int, Query(ge=0)] = 50, offset: Annotated[int, Query(ge=0)] = 0
 ) -> models.PluginCollection:
-    """Return the plugins of the control side, which loads none."""
-    return models.PluginCollection(plugins=[], total_entries=0)
+    """Return the plugins, as a process of user code has loaded them."""
+    found = [_plugin(one) for one in _inspected("plugins")["plugins"]]
+    page = found[offset:][: min(limit, params.page_limit())]
+    return models.PluginCollection(plugins=page, total_entries=len(found))
+
+
+def _plugin(about: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: about[name] for name in _PLUGIN_FIELDS}
+    return {**kept, "external_views": [*about["external_views"], *about["appbuilder_menu_items"]]}
+
+
+def _inspected(question: str) -> Any:
+    try:
+        return _user_side.ask(question)
+    except InspectionError as error:
+        raise HTTPException(503, str(error)) from None
 
 
 @plugins.get("/importErrors", operation_id="import_errors")
 def get_plugin_import_errors() -> models.PluginImportErrorCollection:
-    """Return the plugins that could not be loaded."""
-    return models.PluginImportErrorCollection(import_errors=[], total_entries=0)
+    """Return the plugins that could not be loaded, and why."""
+    found = _inspected("plugins")["errors"]
+    return models.PluginImportErrorCollection(import_errors=found, total_entries=len(found))
 
 
 def _check_exposed() -> None:
