@@ -11,7 +11,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench lock fresh clean
+.PHONY: help setup run test compat lint format bench lock fresh clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,12 @@ run: $(VENV)/.runtime  ## Run the project in examples/ in the foreground; Ctrl-C
 test: $(VENV)/.dev  ## Run all tests (ARGS="tests/unit -k cron" for some; PYTHON=python3.13 for another Python)
 	@scripts/install-test-servers
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+compat: $(VENV)/.dev  ## Compare with real Airflow over the network, and write docs/compatibility.md
+	@scripts/install-test-servers
+	@$(if $(ARGS),,rm -rf tests/compat/.results)
+	@$(BIN)/python -m pytest -q --compat $(or $(ARGS),tests/compat); failed=$$?; \
+		$(BIN)/python -m tests.compat.document; exit $$failed
 
 lint: $(VENV)/.dev  ## Check style, types and import rules
 	@$(BIN)/ruff check --quiet
@@ -47,7 +53,7 @@ fresh:  ## Prove README's two commands in a minimal Debian 12 made for it (needs
 	@tests/fresh_machine.sh
 
 clean:  ## Remove the environments and everything that can be made again
-	@rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/results dist
+	@rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/results tests/compat/.results dist
 	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps: an environment is made again only when what it is made from has changed.

@@ -1,12 +1,13 @@
 """Records how the example DAGs end in real Apache Airflow: `python -m tests.compat.record_airflow [3|2-on-3|2]`.
 
-Starts Airflow's scheduler, DAG processor, triggerer and API server from an environment of their own, with a home and a
+Starts Airflow's scheduler, DAG processor, triggerer and web server from an environment of their own, with a home and a
 PostgreSQL of their own, all on loopback; runs the scenarios of tests/compat/examples/plan.py through the REST API, and
 writes tests/compat/examples/recorded-*.json. Takes about twenty minutes on two cores.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -28,6 +29,30 @@ from tests.compat.ports import free_port
 from tests.fixtures.postgresql_server import running_postgresql
 
 _DRIVERS = ("psycopg2-binary", "asyncpg", "virtualenv", "dill", "pandas")
+_CREATE_USER = [
+    "users",
+    "create",
+    "--username",
+    "u",
+    "--password",
+    "p",
+    "--role",
+    "Admin",
+    "--firstname",
+    "u",
+    "--lastname",
+    "u",
+    "--email",
+    "u@localhost",
+]
+
+
+_SETTINGS_OF_2 = {
+    "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth",
+    "AIRFLOW__SCHEDULER__STANDALONE_DAG_PROCESSOR": "True",
+    "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
+    "AIRFLOW__WEBSERVER__SECRET_KEY": "of a recording",
+}
 
 
 @contextmanager
@@ -43,14 +68,19 @@ def running_airflow(collection: plan.Collection) -> Iterator[Api]:
         try:
             collection.fill(home)
             _run(environment, environ, "db", "migrate")
-            parts = ["scheduler", "dag-processor", "triggerer", "api-server --workers 1"]
+            parts = ["scheduler", "dag-processor", "triggerer"]
+            if collection.profile == 2:
+                _run(environment, environ, *_CREATE_USER)
+                parts.append("webserver --workers 1")
+            else:
+                parts.append("api-server --workers 1")
             for part in parts:
                 log = (home / f"{part.split()[0]}.out").open("wb")
                 command = [str(environment.path / "bin/airflow"), *part.split()]
                 processes.append(
                     subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=home, start_new_session=True)
                 )
-            yield _api(port, home)
+            yield _api(port, home, collection.profile)
         finally:
             for process in processes:
                 process.send_signal(signal.SIGTERM)
@@ -78,21 +108,26 @@ def _settings(home: Path, server: int, database: str, port: int, collection: pla
         "AIRFLOW__API__SECRET_KEY": "of a recording",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
         "AIRFLOW__TRIGGERER__DEFAULT_CAPACITY": "100",
+        "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(port),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "NO_PROXY": "127.0.0.1",
-    }
+    } | (_SETTINGS_OF_2 if collection.profile == 2 else {})
 
 
-def _api(port: int, home: Path) -> Api:
+def _api(port: int, home: Path, profile: int) -> Api:
     base = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 180
     while True:
         try:
+            if profile == 2:
+                httpx.get(f"{base}/api/v1/health").raise_for_status()
+                return Api(base, {"Authorization": f"Basic {base64.b64encode(b'u:p').decode()}"}, version="v1")
             token = httpx.get(f"{base}/auth/token").raise_for_status().json()["access_token"]
             return Api(base, {"Authorization": f"Bearer {token}"})
         except (httpx.HTTPError, KeyError, ValueError):
             if time.monotonic() > deadline:
-                raise RuntimeError((home / "api-server.out").read_text()[-3000:]) from None
+                server = home / ("webserver.out" if profile == 2 else "api-server.out")
+                raise RuntimeError(server.read_text()[-3000:]) from None
             time.sleep(1)
 
 
@@ -107,9 +142,9 @@ def _run(environment: Environment, environ: dict[str, str], *command: str) -> No
 def record(collection: plan.Collection, only: set[str]) -> None:
     """Run a collection's scenarios and write what was seen."""
     with running_airflow(collection) as api:
-        known = _wait_for_dags(api)
+        known = _wait_for_dags(api) & _dag_ids_of(api, collection)
         scenarios = [s for s in collection.scenarios(known) if not only or only & set(s.dags)]
-        outcomes = run_all(api, scenarios, at_once=6, settle=12, patience=900)
+        outcomes = run_all(api, scenarios, at_once=6, settle=12, patience=500)
         errors = sorted(Path(name).name for name in api.import_errors())
     old = collection.recorded() if only and collection.recording.exists() else {"dags": {}}
     recorded = {
@@ -133,6 +168,12 @@ def _wait_for_dags(api: Api) -> set[str]:
             known, since = now, time.monotonic()
         time.sleep(1)
     return known
+
+
+def _dag_ids_of(api: Api, collection: plan.Collection) -> set[str]:
+    """Return the DAGs of the collection's files: other providers of the environment bring examples of their own."""
+    files = {Path(path).name for path in collection.files()}
+    return {row["dag_id"] for row in api.all("/dags", "dags") if Path(row["fileloc"]).name in files}
 
 
 if __name__ == "__main__":

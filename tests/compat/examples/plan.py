@@ -28,7 +28,9 @@ class Collection:
         left_out: DAG → why it is not run.
         together: Scenarios of several DAGs, or that need more than one run without configuration.
         loose: DAG → why only the counts of states are compared.
-        volatile: Task → why its XComs are not compared.
+        volatile: `DAG.task.key` of XComs → why their values are not compared.
+        known: DAG → why it ends in another way here.
+        own: DAGs that Gnomon has and the recording has not.
     """
 
     name: str
@@ -41,6 +43,13 @@ class Collection:
     together: tuple[Scenario, ...] = ()
     loose: dict[str, str] = field(default_factory=dict)
     volatile: dict[str, str] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What it is called in the document."""
+        return f"{' and '.join(f'{project} {version}' for project, version, _ in self.folders)} beside Airflow {self.airflow}"
 
     @property
     def recording(self) -> Path:

@@ -216,11 +216,11 @@ class TimeSensor(BaseSensorOperator):
         return bool(self.target_datetime < utcnow())
 
     def execute(self, context: Any) -> Any:
-        """Wait, or defer."""
+        """Wait, or defer; `timeout` counts in the former case only, as in Airflow."""
         if not self.deferrable:
             return super().execute(context)
         trigger = DateTimeTrigger(moment=self.target_datetime, end_from_trigger=self.end_from_trigger)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout))
+        self.defer(trigger=trigger, method_name="execute_complete")
         return None
 
     def execute_complete(self, context: Any, event: Any = None) -> None:
