@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -109,6 +110,19 @@ def test_task_bash_runs_what_the_function_returns(runner):
 
     assert runner.run_and_return(dag, "command") == "hi x 2024-03-10"
     assert "non-empty string" in runner.run(dag, "empty").error
+
+
+def test_task_bash_pushes_each_value_of_a_dict(runner):
+    @task.bash(multiple_outputs=True, output_processor=json.loads)
+    def command():
+        return """echo '{"a": 1, "b": "x"}'"""
+
+    with DAG("d") as dag:
+        command()
+    outcome = runner.run(dag, "command")
+
+    assert {key: runner.value(outcome, key) for key in ("a", "b")} == {"a": 1, "b": "x"}
+    assert runner.value(outcome) == {"a": 1, "b": "x"}
 
 
 def test_signals_that_python_ignores_are_not_ignored_by_the_command(runner):
