@@ -52,9 +52,10 @@ class PieceEnded:
 
 @dataclass(frozen=True, slots=True)
 class CallbackEnded:
-    """A worker ran a callback."""
+    """A worker ran a callback; `error` says why it failed."""
 
     id: int
+    error: str | None = None
 
 
 Event = WorkerJoined | WorkerLeft | StartAsked | PieceEnded | CallbackEnded

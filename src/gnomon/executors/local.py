@@ -78,7 +78,7 @@ class _Worker(asyncio.Protocol):
                 self.write(x.Answer(n=message.n, key=message.key, body=reply))
                 self._executor.flush_soon()
             case x.CallbackDone():
-                self._executor.on_event(CallbackEnded(message.id))
+                self._executor.on_event(CallbackEnded(message.id, message.error))
             case x.Heartbeat():
                 pass  # the open connection is the sign of life; held pieces are compared at hello
 

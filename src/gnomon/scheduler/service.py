@@ -32,6 +32,7 @@ from gnomon.model.states import TaskInstanceState as Ti
 from gnomon.scheduler.await_input import AwaitInput
 from gnomon.scheduler.create_asset_runs import CreateAssetRuns
 from gnomon.scheduler.create_runs import CreateRuns
+from gnomon.scheduler.deadlines import Deadlines
 from gnomon.scheduler.dispatch import Dispatch
 from gnomon.scheduler.expire import Clockwork, Expire
 from gnomon.scheduler.leases import Lease
@@ -40,6 +41,7 @@ from gnomon.scheduler.rescue import Rescue
 from gnomon.scheduler.turn import (
     AssetsUpdated,
     DagNoticed,
+    DeadlinesDue,
     Due,
     InputAnswered,
     Internal,
@@ -91,7 +93,8 @@ class Scheduler(Service):
         self._world.clears_state = conf.getboolean("state_store", "clear_on_success", fallback=False)
         self._clockwork = Clockwork(self.tell, clock.now_us)
         self._await_input = AwaitInput(self._world, self.tell)
-        self._plan_runs = PlanRuns(self._world, executor, self._await_input)
+        self._deadlines = Deadlines(self._world, self._clockwork.at, executor)
+        self._plan_runs = PlanRuns(self._world, executor, self._await_input, self._deadlines)
         self._expire = Expire(self._world, self._plan_runs, self._await_input, self._clockwork)
         self._dispatch = Dispatch(self._world, executor)
         self._create_runs = CreateRuns(self._world, self._clockwork)
@@ -184,6 +187,7 @@ class Scheduler(Service):
             if dag.row.exceeds_max_non_backfill:
                 self.tell(DagNoticed(dag.dag_id))
         self._hear_of_answers()
+        self._deadlines.watch()
         self._create_asset_runs.forget()
         self._hear_of_assets()
         self._create_runs.watch()
@@ -283,6 +287,8 @@ class Scheduler(Service):
         # A run that somebody else changed is read again first: what is decided about it here would be lost by that.
         for event in sorted(events, key=lambda event: not isinstance(event, RunNoticed)):
             self._decides[type(event)](event, turn)
+        if self._world.arrived:
+            self._deadlines.arrive(turn)  # before anything ends: a run may be over in the turn in which it came
         self._plan_runs.end_finished(turn)
         while turn.dags:
             dags, turn.dags = turn.dags, {}
@@ -294,6 +300,8 @@ class Scheduler(Service):
                 if dag_id in self._create_asset_runs.held:
                     self._create_asset_runs.look(dag_id, turn)
             self._plan_runs.end_finished(turn)
+        if self._world.arrived:
+            self._deadlines.arrive(turn)
         turn.recount()
         self._dispatch.admit(turn)
 
@@ -308,7 +316,8 @@ class Scheduler(Service):
             TriggersFired: lambda _, turn: plan.triggers_fired(turn),
             InputAnswered: self._await_input.answered,
             PastChanged: lambda event, turn: plan.past_changed(event.dag_id, turn),
-            CallbackEnded: lambda event, turn: turn.batch.callbacks_done.append(event.id),
+            CallbackEnded: self._callback_ended,
+            DeadlinesDue: lambda _, turn: self._deadlines.due(turn),
             DagNoticed: self._dag_noticed,
             RunsDue: lambda _, turn: self._create_runs.due(turn),
             AssetsUpdated: self._create_asset_runs.updated,
@@ -328,9 +337,15 @@ class Scheduler(Service):
             self._create_asset_runs.look(event.dag_id, turn)
         turn.dags[event.dag_id] = None
 
+    def _callback_ended(self, event: CallbackEnded, turn: Turn) -> None:
+        turn.batch.callbacks_done.append(event.id)
+        self._deadlines.callback_ended(event.id, event.error, turn)
+
     def _user_code_answered(self, event: UserCodeAnswered, turn: Turn) -> None:
         if event.kind == "next":
             self._create_runs.answered(event.about, turn)
+        elif event.kind == "deadline":
+            self._deadlines.answered(event.about, turn)
 
     def _worker_joined(self, event: WorkerJoined, turn: Turn) -> None:
         self._rescue.joined(event, turn)
@@ -381,6 +396,9 @@ class Scheduler(Service):
 
     def _resend_callbacks(self) -> None:
         for row in self._store.scheduling.owed_callbacks():
+            if row.kind == "deadline":
+                self._deadlines.call(row.id)
+                continue
             workload = self._plan_runs.owed(row)
             if workload is not None:
                 self._plan_runs.send_callback(workload)

@@ -66,6 +66,11 @@ class AssetsUpdated:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadlinesDue:
+    """Deadlines of runs have passed."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunsDue:
     """Automated runs are due."""
 
@@ -107,6 +112,7 @@ Internal = (
     | TriggersFired
     | InputAnswered
     | UserCodeAnswered
+    | DeadlinesDue
     | AssetsUpdated
     | RunsDue
     | PastChanged
@@ -132,6 +138,8 @@ class Turn:
     #: DAGs whose queued runs may be able to start
     dags: dict[str, None] = field(default_factory=dict)
     finished: list[ActiveRun] = field(default_factory=list)
+    #: new runs whose deadlines were made in this turn
+    greeted: set[int] = field(default_factory=set)
     begun: list[ActiveRun] = field(default_factory=list)
     #: topics and payloads of notices to other processes
     notices: dict[tuple[str, str], None] = field(default_factory=dict)

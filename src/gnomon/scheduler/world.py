@@ -118,6 +118,8 @@ class World:
         #: running runs by DAG: (backfill or not) → count
         self.running: dict[tuple[str, bool], int] = {}
         self.instances: dict[int, Instance] = {}
+        #: rows of runs that were created and have not begun, of DAGs with deadlines that may have to be made
+        self.arrived: dict[int, Any] = {}
         #: instances that wait for a person's answer
         self.awaiting: set[int] = set()
         self._ids = itertools.count(1)
@@ -142,6 +144,7 @@ class World:
         self.running.clear()
         self.instances.clear()
         self.awaiting.clear()
+        self.arrived.clear()
         self.waiting = Waiting()
         self.usage.running = 0
         self.usage.per_scope.clear()
@@ -195,10 +198,17 @@ class World:
         for row in rows:
             if row.state == DagRunState.QUEUED:
                 self.queued.setdefault(row.dag_id, {})[row.id] = row
+                self._greet(row)
             elif row.state == DagRunState.RUNNING:
                 running.append(row)
         if running:
             self._restore(running)
+
+    def _greet(self, row: Any) -> None:
+        """Note a run that is seen for the first time, if its DAG has deadlines; one that was cleared keeps its own."""
+        version = self.version(row.version_id)
+        if version is not None and version.dag.deadline and row.start_date is None and row.clear_number == 0:
+            self.arrived[row.id] = row
 
     def _restore(self, rows: list[Any]) -> None:
         runs = []
@@ -290,7 +300,7 @@ class World:
         self.runs[run.live.id] = run
         key = (run.live.dag_id, run.row.backfill_id is not None)
         self.running[key] = self.running.get(key, 0) + 1
-        run.info = x.encode(_run_info(run))
+        run.info = x.encode(run_info(run.row, run.live.state, run.start_date))
         for group in run.live.instances:
             for instance in group:
                 instance.version_id = instance.version_id or run.version.id
@@ -348,7 +358,7 @@ class World:
             version = self.version(row.version_id)
             if version is not None:
                 run = self._active(row, version, DagRunState(row.state))
-                run.info = x.encode(_run_info(run))
+                run.info = x.encode(run_info(run.row, run.live.state, run.start_date))
                 self._fill([run])
                 return run
         return None
@@ -400,8 +410,8 @@ def _instance(run: ActiveRun, row: Any) -> Instance:
     return instance
 
 
-def _run_info(run: ActiveRun) -> x.RunInfo:
-    row = run.row
+def run_info(row: Any, state: str, start_date: int | None) -> x.RunInfo:
+    """Return what a task or callback may know of a run."""
 
     def micros(name: str) -> int | None:
         moment = getattr(row, name)
@@ -412,16 +422,17 @@ def _run_info(run: ActiveRun) -> x.RunInfo:
         dag_id=row.dag_id,
         run_id=row.run_id,
         run_type=row.run_type,
-        state=run.live.state,
+        state=state,
         logical_date=micros("logical_date"),
         data_interval_start=micros("data_interval_start"),
         data_interval_end=micros("data_interval_end"),
         run_after=micros("run_after") or 0,
-        start_date=run.start_date,
+        start_date=start_date,
         queued_at=micros("queued_at"),
         clear_number=row.clear_number,
         conf=(row.conf or "{}").encode(),
         triggering_user=row.triggering_user_name,
         partition_key=row.partition_key,
+        partition_date=micros("partition_date"),
         note=row.note,
     )

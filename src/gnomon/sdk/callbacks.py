@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -88,3 +89,38 @@ class SyncCallback(Callback):
     def serialize(self) -> dict[str, Any]:
         """Return the callback as data."""
         return {**super().serialize(), "executor": self.executor}
+
+
+def accepts_context(function: Callable[..., Any]) -> bool:
+    """Tell whether a function or class takes `context`."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return True
+    return "context" in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+
+
+def load(path: str, file: dict[str, Any] | None, import_dag_file: Callable[[dict[str, Any]], Any]) -> Any:
+    """Return what the path of a callback names.
+
+    Args:
+        path: its import path; that of a function in a DAG file has the name under which such a file is imported.
+        file: the DAG file.
+        import_dag_file: imports it.
+
+    Raises:
+        ImportError: there is no such thing.
+    """
+    from gnomon.sdk.runtime.values import import_string
+
+    module, *names = path.split(".")
+    if not module.startswith("unusual_prefix_"):
+        return import_string(path)
+    if module not in sys.modules and file is not None:
+        import_dag_file(file)
+    found: Any = sys.modules.get(module)
+    for name in names:
+        found = getattr(found, name, None)
+    if found is None:
+        raise ImportError(f"the DAG file does not define {'.'.join(names)} any more")
+    return found

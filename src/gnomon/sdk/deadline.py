@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from gnomon.sdk.callbacks import Callback
+from gnomon.sdk.callbacks import AsyncCallback, Callback
 
 
 class BaseDeadlineReference:
     """The moment that a deadline is counted from."""
+
+    #: what `_evaluate_with` of a subclass wants to know: dag_id, run_id, logical_date, queued_at
+    required_kwargs: ClassVar[set[str]] = set()
 
     @property
     def reference_name(self) -> str:
@@ -115,12 +118,13 @@ class DeadlineAlert:
 
     def as_data(self) -> dict[str, Any]:
         """Return the alert as data."""
-        interval = self.interval
+        interval, callback = self.interval, self.callback
+        kind = "AsyncCallback" if isinstance(callback, AsyncCallback) else "SyncCallback"
         return {
             "name": self.name,
-            "reference": self.reference.serialize_reference(),
+            "reference": _reference_as_data(self.reference),
             "interval": interval.total_seconds() if isinstance(interval, timedelta) else {"variable": interval.key},
-            "callback": {"kind": type(self.callback).__name__, **self.callback.serialize()},
+            "callback": {**callback.serialize(), "kind": kind, "kwargs": _plain_kwargs(callback)},
         }
 
     def __eq__(self, other: object) -> bool:
@@ -128,6 +132,30 @@ class DeadlineAlert:
 
     def __hash__(self) -> int:
         return hash((self.reference, self.interval, self.callback))
+
+
+def _reference_as_data(reference: BaseDeadlineReference) -> dict[str, Any]:
+    """Return a reference as data; a user's own one names its class, which alone knows what it means."""
+    from gnomon.sdk.exceptions import SerializationError
+
+    data = reference.serialize_reference()
+    kind = type(reference)
+    if kind.__module__ == __name__:
+        return data
+    if "<" in kind.__qualname__:
+        raise SerializationError(f"the deadline reference {kind.__qualname__} has to be at the top level of a module")
+    return {**data, "classpath": f"{kind.__module__}.{kind.__qualname__}"}
+
+
+def _plain_kwargs(callback: Callback) -> dict[str, Any]:
+    from gnomon.sdk.exceptions import SerializationError
+    from gnomon.sdk.runtime import values
+
+    try:
+        plain: dict[str, Any] = values.to_plain(callback.kwargs)
+    except values.NotSerializableError as error:
+        raise SerializationError(f"the kwargs of the deadline callback {callback.path}: {error}") from None
+    return plain
 
 
 class DeadlineReference:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,16 +15,17 @@ class BaseNotifier(LoggingMixin, Templater):
     template_fields: Sequence[str] = ()
     template_ext: Sequence[str] = ()
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, context: Any = None, **kwargs: Any) -> None:
         super().__init__()
+        #: for `await notifier`, which takes no arguments
+        self.context: Any = context or {}
         self.resolve_template_files()
 
     def _update_context(self, context: Any) -> Any:
-        further = (("templates_dict", getattr(self, "templates_dict", None)),)
-        return context | {name: value for name, value in further if value}
-
-    def _render(self, context: Any, dag: Any = None) -> None:
-        self.render_template_fields(context, dag=dag)
+        """Let templates of one field refer to the others."""
+        for name in self.template_fields:
+            context[name] = getattr(self, name)
+        return context
 
     def render_template_fields(self, context: Any, jinja_env: Any = None, dag: Any = None) -> None:
         """Render the template fields in place."""
@@ -33,27 +33,30 @@ class BaseNotifier(LoggingMixin, Templater):
         env = jinja_env if jinja_env is not None else self.get_template_env(dag=dag)
         self._do_render_template_fields(self, self.template_fields, context, env, set())
 
-    @abstractmethod
     def notify(self, context: Any) -> None:
-        """Tell; subclasses define it."""
+        """Tell; subclasses that are called define it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define notify()")
 
     async def async_notify(self, context: Any) -> None:
-        """Tell, from a coroutine; subclasses may define it."""
+        """Tell, from a coroutine; subclasses that are awaited define it."""
         raise NotImplementedError(f"{type(self).__name__} does not define async_notify()")
 
     def __call__(self, *args: Any) -> None:
-        # SLA callbacks of Airflow 2 get five arguments, all others the context.
+        # SLA callbacks of Airflow 2 get several arguments, all others the context.
         if len(args) == 1:
             context = args[0]
         else:
             names = ("dag", "task_list", "blocking_task_list", "slas", "blocking_tis")
             context = dict(zip(names, args, strict=False))
-        rendered = self._update_context(context)
-        self.render_template_fields(rendered)
+        self._update_context(context)
+        self.render_template_fields(context)
         try:
-            self.notify(rendered)
+            self.notify(context)
         except Exception:
-            self.log.exception("Failed to send notification")
+            self.log.error("The notification could not be sent")
+            raise
 
     def __await__(self) -> Any:
-        raise TypeError("use `await notifier.async_notify(context)`")
+        self._update_context(self.context)
+        self.render_template_fields(self.context)
+        return self.async_notify(self.context).__await__()

@@ -13,6 +13,7 @@ from gnomon.store.connections import Connections
 from gnomon.store.crypto import Cipher, cipher
 from gnomon.store.dags import Dags
 from gnomon.store.database import Database, PoolSettings
+from gnomon.store.deadlines import Deadlines
 from gnomon.store.events import Events
 from gnomon.store.human_input import HumanInput
 from gnomon.store.jobs import Jobs
@@ -54,6 +55,7 @@ class Store:
         self.watchers = Watchers(database, cipher)
         self.jobs = Jobs(database)
         self.questions = Questions(database)
+        self.deadlines = Deadlines(database)
         self.events = Events(database)
         self.human_input = HumanInput(database)
         self.task_states = TaskStates(database)

@@ -73,8 +73,8 @@ class Batch:
     rendered: list[tuple[int, str]] = field(default_factory=list)
     #: (dag_run_id, task_id, map_index, by_task_id, by_map_index)
     skips: list[tuple[int, str, int, str, int]] = field(default_factory=list)
-    #: (id, ti_id, seq, classpath, encrypted kwargs, queue)
-    triggers: list[tuple[int, int, int, str, str, str | None]] = field(default_factory=list)
+    #: (id, ti_id, seq, classpath, encrypted kwargs, queue); without ti_id: of a deadline
+    triggers: list[tuple[int, int | None, int | None, str, str, str | None]] = field(default_factory=list)
     triggers_done: list[int] = field(default_factory=list)
     #: tries that ended and are followed by another, as they were
     history: list[tuple[Any, ...]] = field(default_factory=list)

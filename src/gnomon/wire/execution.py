@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from gnomon.wire.assets import GetAsset, GetAssetEvents, GetConsumedEvents, GetInactiveAssets
 from gnomon.wire.human_input import AskPeople, GetAnswer, GiveAnswer
 from gnomon.wire.state_store import (
     DeleteAssetState,
@@ -74,8 +75,8 @@ class RunInfo(msgspec.Struct, kw_only=True):
     conf: Json = b"{}"
     triggering_user: str | None = None
     partition_key: str | None = None
+    partition_date: int | None = None
     note: str | None = None
-    consumed_asset_events: Json = b"[]"
 
 
 class Workload(msgspec.Struct, kw_only=True, tag="execute"):
@@ -113,7 +114,7 @@ class CallbackWorkload(msgspec.Struct, kw_only=True, tag="callback"):
     """Run a callback of user code that no task process can run any more."""
 
     id: int
-    kind: str  # "dag_success" | "dag_failure" | "task_failure" | "task_retry"
+    kind: str  # "dag_success" | "dag_failure" | "task_failure" | "task_retry" | "deadline"
     file: FileRef
     run: Raw
     reason: str = ""
@@ -121,6 +122,8 @@ class CallbackWorkload(msgspec.Struct, kw_only=True, tag="callback"):
     map_index: int = -1
     try_number: int = 0
     max_tries: int = 0
+    #: what to call and with what, where it is no attribute of the DAG or the task (a deadline)
+    data: Json | None = None
 
 
 # ---------------------------------------------------------------------------------- worker → control side
@@ -209,6 +212,8 @@ class CallbackDone(msgspec.Struct, kw_only=True, tag="callback_done"):
     """The callback has run, well or badly; its log says how."""
 
     id: int
+    #: why it failed, for a deadline's
+    error: str | None = None
 
 
 class Forward(msgspec.Struct, kw_only=True, tag="request"):
@@ -462,6 +467,10 @@ Request = (
     | GetAssetState
     | SetAssetState
     | DeleteAssetState
+    | GetAsset
+    | GetAssetEvents
+    | GetConsumedEvents
+    | GetInactiveAssets
     | Custom
 )
 

@@ -129,7 +129,7 @@ class Holdings:
         piece.ended = True
         workload = piece.workload
         if type(workload) is wire.CallbackWorkload:
-            self.report(piece, wire.encode(wire.CallbackDone(id=workload.id)))
+            self.report(piece, wire.encode(wire.CallbackDone(id=workload.id, error=error)))
         else:
             outcome = wire.Outcome(
                 key=piece.key,

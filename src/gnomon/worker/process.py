@@ -103,7 +103,7 @@ def _run_try(workload: wire.Workload, dags: dict[str, Any], usercode: UserCode, 
 def _refuse(workload: wire.Workload | wire.CallbackWorkload, channel: TaskChannel, error: str) -> None:
     """Report that user code could not even begin."""
     if isinstance(workload, wire.CallbackWorkload):
-        channel.finish(wire.CallbackDone(id=workload.id))
+        channel.finish(wire.CallbackDone(id=workload.id, error=error))
     elif channel.proceed().ok:
         end = clock.now_us()
         channel.finish(wire.Outcome(key=workload.key, state="failed", end_date=end, pid=os.getpid(), error=error))

@@ -9,7 +9,7 @@ import msgspec
 
 from gnomon.sdk import exceptions as errors
 from gnomon.sdk import listeners
-from gnomon.sdk.runtime import current
+from gnomon.sdk.runtime import current, values
 from gnomon.sdk.runtime.callbacks import as_list, run_callbacks
 from gnomon.sdk.runtime.context import Context
 from gnomon.sdk.runtime.dag_run import DagRun
@@ -33,6 +33,9 @@ def run(workload: wire.CallbackWorkload, dags: dict[str, Any]) -> None:
     Raises:
         AirflowException: the file has no such DAG or task any more.
     """
+    if workload.kind == "deadline":
+        _run_of_deadline(workload)
+        return
     info = msgspec.msgpack.decode(workload.run, type=wire.RunInfo)
     dag = dags.get(info.dag_id)
     if dag is None:
@@ -58,6 +61,20 @@ def run(workload: wire.CallbackWorkload, dags: dict[str, Any]) -> None:
 
             # After a try that another one follows too, as Airflow does.
             run_listeners.of_callback(workload, info, context.get("ti"), workload.reason)
+
+
+def _run_of_deadline(workload: wire.CallbackWorkload) -> None:
+    """Call the function of a missed deadline, or make a notifier and call that."""
+    from gnomon.sdk.callbacks import accepts_context, load
+
+    data = values.decode(workload.data or b"{}")
+    context, kwargs = data["context"], data["kwargs"]
+    log.info("Running %s: the run %s", data["path"], workload.reason)
+    # This process is a fork of the one that has imported the DAG file, so a function of that file is there.
+    function = load(data["path"], None, lambda file: None)
+    result = function(**kwargs, context=context) if accepts_context(function) else function(**kwargs)
+    if isinstance(function, type) and callable(result):
+        result(context)
 
 
 def _task(dag: Any, workload: wire.CallbackWorkload) -> Any:

@@ -150,6 +150,7 @@ def _run(piece: Try) -> wire.Outcome:
             _listening().starting()
         _clear_xcoms(piece)
         _render(piece)
+        _check_assets(piece.task.__dict__)
         if listeners.manager is not None:
             _listening().running(piece)
         result = _execute(piece)
@@ -210,6 +211,16 @@ def _render(piece: Try) -> None:
         log.debug("map_index_template cannot be rendered yet: %s", error)
     if piece.fields is not None:
         piece.late_report = run_fields.LateReport(piece.channel, piece.fields, piece.ti.rendered_map_index)
+
+
+def _check_assets(given: dict[str, Any]) -> None:
+    """Fail a task with inlets or outlets that are not active: its events would be lost, or are not to be had."""
+    inlets, outlets = given.get("inlets"), given.get("outlets")
+    if inlets or outlets:
+        from gnomon.sdk.runtime.asset_events import inactive_of
+
+        if inactive := inactive_of([*(inlets or ()), *(outlets or ())]):
+            raise errors.AirflowInactiveAssetInInletOrOutletException(inactive)
 
 
 def _has_params(piece: Try) -> bool:
@@ -417,13 +428,15 @@ def run_callback(workload: wire.CallbackWorkload, dags: dict[str, Any], channel:
     from gnomon.worker.run_callbacks import run
 
     set_channel(channel)
+    failure: str | None = None
     try:
         run(workload, dags)
     except BaseException as error:
+        failure = run_outcomes.describe(error)
         log.error(
             "The callback failed: %s",
             run_outcomes.describe(error),
             exc_info=(type(error), error, run_outcomes.users_frames(error)),
         )
     finally:
-        channel.finish(wire.CallbackDone(id=workload.id))
+        channel.finish(wire.CallbackDone(id=workload.id, error=failure))
