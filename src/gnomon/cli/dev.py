@@ -95,15 +95,12 @@ def pytest(
     env: Annotated[str | None, typer.Option("-e", "--env", help="Env file.")] = None,
 ) -> None:
     """Run pytest on tests/, or on what is named, with the project's environment. Other options go to pytest."""
-    import importlib.util
     import shlex
     import subprocess
 
-    from gnomon.service.environment import for_user_code
+    from gnomon.service.environment import for_user_code, user_python
 
     project = projects.require()
-    if importlib.util.find_spec("pytest") is None:
-        raise CommandError("pytest is not installed", hint=f"{sys.executable} -m pip install pytest")
     named = [*context.args, *shlex.split(arguments)]
     if not any(not arg.startswith("-") for arg in named):
         if not (project.root / "tests").is_dir():
@@ -113,7 +110,10 @@ def pytest(
         named = [_in_tests(project.root, arg) for arg in named]
     print(f"Running: pytest {shlex.join(named)}", file=sys.stderr)
     environ = for_user_code(project.environment(os.environ, env))
-    done = subprocess.run([sys.executable, "-m", "pytest", *named], cwd=project.root, env=environ, check=False)
+    python = user_python(environ)
+    if subprocess.run([python, "-c", "import pytest"], env=environ, capture_output=True, check=False).returncode:
+        raise CommandError("pytest is not installed", hint="add it to requirements.txt, or: gnomon env install pytest")
+    done = subprocess.run([python, "-m", "pytest", *named], cwd=project.root, env=environ, check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)
     print("✔ All tests passed")
@@ -140,12 +140,22 @@ def run(context: typer.Context) -> None:
     airflow_group.main(args=list(context.args), prog_name="airflow")
 
 
+def _inserted(paths: str, *, behind: str) -> str:
+    """Return PATH with the folder of `airflow` and `gnomon` in it, behind that of an interpreter."""
+    first = str(Path(behind).parent)
+    rest = [path for path in paths.split(os.pathsep) if path != first]
+    return os.pathsep.join(dict.fromkeys([first, str(Path(sys.executable).parent), *rest]))
+
+
 @bash_app.command()
 def bash(env: Annotated[str | None, typer.Option("-e", "--env", help="Env file.")] = None) -> None:
     """Open a shell in the project's folder with its environment; `airflow` commands there mean this project."""
+    from gnomon.service.environment import user_python
+
     project = projects.require()
     environ = project.environment(os.environ, env or projects.last_env_file(project))
-    environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", os.defpath)])
+    # Behind the project's own programs, if it has an environment.
+    environ["PATH"] = _inserted(environ.get("PATH", os.defpath), behind=user_python(environ))
     shell = environ.get("SHELL") or "/bin/sh"
     os.chdir(project.root)
     os.execvpe(shell, [shell], environ)

@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli import environments, starter, statefile
 from gnomon.cli import project as projects
-from gnomon.cli import starter, statefile
 from gnomon.cli.errors import CommandError
 from gnomon.cli.lazy import CONTEXT
 from gnomon.cli.project import Project
@@ -132,6 +132,7 @@ def begin(
 ) -> None:
     """Start a project's processes, and either show them live or return when they run."""
     began = time.monotonic()
+    environments.refresh(project.root, project.home, lambda line: print(line, file=sys.stderr))
     environ = project.environment(os.environ, env_file)
     settings = _settings(project, settings_file)
     os.environ.update(environ)
@@ -140,7 +141,7 @@ def begin(
     projects.link_folders(project.root, project.home)
     (project.home / "env-file").write_text(env_file or "", encoding="utf-8")
     chosen = _choose_port(project, port)
-    for line in [*project.warnings, *missing_requirements(project.root / "requirements.txt")]:
+    for line in project.warnings:
         print(f"Warning: {line}", file=sys.stderr)
     started = starter.launch(
         environ,
@@ -219,22 +220,3 @@ def _open_browser(url: str) -> None:
                 webbrowser.open(url)
     except OSError:
         return  # no page to show
-
-
-def missing_requirements(path: Path) -> list[str]:
-    """Return a line for each requirement of the file that is not installed here."""
-    if not path.is_file():
-        return []
-    from importlib import metadata
-
-    missing = []
-    for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        line = raw.split("#", 1)[0].strip()
-        name = re.match(r"[A-Za-z0-9][\w.-]*", line)
-        if name is None or "://" in line:
-            continue
-        try:
-            metadata.distribution(name[0])
-        except metadata.PackageNotFoundError:
-            missing.append(f"{path.name}:{number}: {name[0]} is not installed in {sys.prefix}")
-    return missing

@@ -37,6 +37,7 @@ AIRFLOW: dict[str, Lazy] = {
 #: Commands of `gnomon`, which is also called `astro`.
 GNOMON: dict[str, Lazy] = {
     "dev": Lazy("gnomon.cli.dev:app", "Work on a project: init, start, stop, parse, pytest, run …", _PROJECT),
+    "env": Lazy("gnomon.cli.env:app", "Install provider packages without Apache Airflow", _PROJECT),
     "run": Lazy("gnomon.cli.run:command", "Run one DAG now, here, and show its tasks as they go", _PROJECT),
     "airflow": Lazy("gnomon.cli.main:airflow_group", "Airflow's own commands: dags, tasks, variables …", _PROJECT),
     **{

@@ -44,7 +44,9 @@ def run_part(name: str, argv: list[str]) -> int:
 
 def worker_command(argv: list[str]) -> list[str]:
     """Return the command of a worker. It is a program of its own, because user code runs below it."""
-    return [sys.executable, "-m", "gnomon.cli.worker_process", *argv]
+    from gnomon.service.environment import user_python
+
+    return [user_python(), "-m", "gnomon.cli.worker_process", *argv]
 
 
 def notify_ready() -> None:

@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gnomon.cli import dockerfile, envfile
+from gnomon.cli import dockerfile, envfile, environments
 from gnomon.cli.errors import CommandError
+from gnomon.service.environment import USER_PYTHON
 
 #: Everything that Gnomon writes in a project is in here: database, logs, generated settings.
 HOME = Path(".astro", "gnomon")
@@ -96,8 +97,20 @@ class Project:
         for name, value in defaults.items():
             found.setdefault(name, value)
         found["AIRFLOW_HOME"] = str(self.home)
+        self._add_own_environment(found)
         found["PYTHONPATH"] = _prepended(str(self.root), environ.get("PYTHONPATH"))
         return found
+
+    def _add_own_environment(self, found: dict[str, str]) -> None:
+        """Have user code run in the project's own environment, and find its programs first."""
+        found.pop(USER_PYTHON, None)
+        python = environments.python_of(self.home)
+        if python is None:
+            return
+        found[USER_PYTHON] = str(python)
+        found["PATH"] = _prepended(str(python.parent), found.get("PATH", os.defpath))
+        if environments.is_stale(self.root, self.home):
+            self.warnings.append("requirements.txt has changed; gnomon env sync or dev restart installs it")
 
     def env_file(self, named: str | None) -> Path | None:
         """Return the env file to read: the one named on the command line, else `.env` if there is one."""

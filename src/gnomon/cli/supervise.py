@@ -30,7 +30,7 @@ from gnomon.cli import processes, statefile
 from gnomon.cli.restarts import Restarts
 from gnomon.cli.statefile import PartState, State
 from gnomon.service import clock
-from gnomon.service.environment import for_user_code
+from gnomon.service.environment import for_user_code, user_python
 from gnomon.service.home import runtime_dir
 
 #: What a stop may take before it becomes a SIGKILL.
@@ -275,7 +275,7 @@ class Supervisor:
             return
         with self._log(name) as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "gnomon.cli.worker_process", *self._arguments(name)],
+                [user_python(), "-m", "gnomon.cli.worker_process", *self._arguments(name)],
                 env=for_user_code(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -12,6 +12,7 @@ import sysconfig
 from collections.abc import Mapping
 
 from gnomon import __version__
+from gnomon.service.environment import user_site_packages
 from gnomon.service.home import airflow_home
 from gnomon.wire.dag import FORMAT
 
@@ -41,7 +42,7 @@ def fingerprint(environ: Mapping[str, str]) -> str:
     for name in sorted(environ):
         if not name.startswith(_SESSION) and name not in _SESSION_NAMES:
             digest.update(f"{name}={environ[name]}\n".encode(errors="surrogateescape"))
-    for folder in sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}):
+    for folder in sorted({*user_site_packages(), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}):
         try:
             names = sorted(name for name in os.listdir(folder) if name.endswith(("-info", ".pth")))
         except OSError:

@@ -7,10 +7,9 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 
-from gnomon.service.environment import for_user_code
+from gnomon.service.environment import for_user_code, user_python
 from gnomon.wire import execution as wire
 from gnomon.wire import framing, questions
 
@@ -32,7 +31,7 @@ class ParserLink:
         on_lost: called when the parser has died: whatever it was sent and has not answered is lost.
         ask: answers what user code asks while it is parsed; called in a thread.
         on_answered: called with each answer to a question, in the event loop.
-        python: the interpreter of the user's environment.
+        python: the interpreter of user code, unless the environment names it.
     """
 
     def __init__(
@@ -42,13 +41,13 @@ class ParserLink:
         ask: Ask,
         *,
         on_answered: Callable[[questions.Answered], None] = lambda answered: None,
-        python: str = sys.executable,
+        python: str | None = None,
     ) -> None:
         self._on_parsed = on_parsed
         self._on_lost = on_lost
         self._ask = ask
         self._on_answered = on_answered
-        self._python = python
+        self._python = python or user_python()
         self._process: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None

@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -66,7 +65,7 @@ class DagProcessor(Service):
         listen: given a callback, subscribes it to the notices of the topic `parse`.
         desk: questions that only users' classes can answer, for example `store.questions`.
         listen_for_questions: as `listen`, for the topic `question`.
-        python: the interpreter of the user's environment.
+        python: the interpreter of user code, unless the environment names it.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class DagProcessor(Service):
         listen: Listen | None = None,
         desk: Desk | None = None,
         listen_for_questions: Listen | None = None,
-        python: str = sys.executable,
+        python: str | None = None,
     ) -> None:
         super().__init__("dag-processor")
         self._listen = listen

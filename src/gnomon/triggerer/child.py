@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +35,7 @@ class Child:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
+                environment.user_python(),
                 "-m",
                 "gnomon.triggerer.runner",
                 str(theirs.fileno()),
