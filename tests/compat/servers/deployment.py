@@ -44,11 +44,11 @@ class Finished:
         }
 
     def xcom(self, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
-        """Return what a task pushed."""
+        """Return what a task pushed; tuples, decimals and the like as the plain values that they are kept as."""
         path = f"{self._path}/taskInstances/{task_id}/xcomEntries/{key}"
         answer = self._api.get(path, params={"map_index": map_index, "stringify": False})
         assert answer.status_code == 200, answer.text
-        return answer.json()["value"]
+        return _plain(answer.json()["value"])
 
     def log(self, task_id: str, try_number: int = 1, map_index: int = -1) -> str:
         """Return the lines of a try's log."""
@@ -65,6 +65,14 @@ class Finished:
             for ti in failed
         ]
         return f"{self.state}: {self.states}\n" + "\n".join(logs)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return _plain(value["__data__"]) if "__classname__" in value else {k: _plain(v) for k, v in value.items()}
+    return value
 
 
 def _line(entry: Any) -> str:
@@ -104,7 +112,7 @@ class Deployment:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             errors = self.api.get("/importErrors").json()["import_errors"]
-            assert not [error for error in errors if error["filename"].endswith(name)], errors[0]["stack_trace"]
+            assert not errors, errors[0]["stack_trace"]
             dags = self.api.get("/dags", params={"limit": 100}).json()["dags"]
             if any(Path(dag["fileloc"]).name == name for dag in dags):
                 return

@@ -114,3 +114,12 @@ def _import_image(client: list[str], archive: Path) -> None:
     subprocess.run([*command, str(archive)], check=True)
     subprocess.run([*client, "import", str(archive), _IMAGE], check=True, stdout=subprocess.DEVNULL)
     archive.unlink()
+
+
+@contextlib.contextmanager
+def moto(stand_ins: Environment) -> Iterator[str]:
+    """Run moto, which answers like AWS; yield its URL."""
+    port = free_port()
+    command = [stand_ins.path / "bin/moto_server", "-H", "127.0.0.1", "-p", str(port)]
+    with folder("gnmo-") as place, server(command, place / "log", lambda: accepts(port)):
+        yield f"http://127.0.0.1:{port}"

@@ -90,7 +90,7 @@ with DAG("postgresql_hook", schedule=None, start_date=START):
             "numbers": int(hook.get_pandas_df("SELECT * FROM trains")["number"].sum()),
             "copied": copied,
             "key": hook.get_table_primary_key("trains"),
-            "uri": hook.get_uri().split("@")[0],
+            "uri": hook.get_uri().split(":")[0],
             "application": application,
         }
 
@@ -103,7 +103,7 @@ with DAG("postgresql_checks", schedule=None, start_date=START, default_args=DEFA
         table_name="fares",
         columns=["zone", "price"],
         rows=[("A", 3), ("B", 5), ("C", 8)],
-        preoperator="DROP TABLE IF EXISTS fares; CREATE TABLE fares (zone text, price int)",
+        preoperator=["DROP TABLE IF EXISTS fares, late", "CREATE TABLE fares (zone text, price int)"],
     )
     checks = [
         SQLColumnCheckOperator(
@@ -124,7 +124,7 @@ with DAG("postgresql_checks", schedule=None, start_date=START, default_args=DEFA
         SqlSensor(task_id="sensor", sql="SELECT count(*) FROM fares WHERE price > 7", poke_interval=0.2, timeout=10),
         SqlSensor(
             task_id="later",
-            sql="INSERT INTO fares VALUES ('X', 0); SELECT count(*) > 4 FROM fares WHERE zone <> 'Y'",
+            sql="SELECT count(*) FROM information_schema.tables WHERE table_name = 'late'",
             mode="reschedule",
             poke_interval=0.2,
             timeout=20,
@@ -143,8 +143,10 @@ with DAG("postgresql_checks", schedule=None, start_date=START, default_args=DEFA
     @task
     def other(): ...
 
-    rows >> branch >> [three(), other()]
-    branch >> checks
+    arrive = SQLExecuteQueryOperator(task_id="arrive", sql="CREATE TABLE late ()")
+    rows >> branch >> [third := three(), other()]
+    third >> arrive
+    rows >> checks
 
 
 with DAG("postgresql_transfer", schedule=None, start_date=START):
