@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from gnomon.model.expansion import sources_of
 from gnomon.model.states import TriggerRule, WeightRule
 
 #: Airflow's database holds priorities as 32-bit integers; so do the comparisons here.
@@ -29,6 +30,7 @@ class TaskSpec(Protocol):
     pool_slots: int
     priority_weight: int
     weight_rule: str
+    weights: list[int]
     queue: str
     max_active_tis_per_dag: int | None
     max_active_tis_per_dagrun: int | None
@@ -69,6 +71,7 @@ class Node:
         "rule",
         "scope",
         "setups",
+        "sources",
         "spec",
         "task_id",
         "upstream",
@@ -86,6 +89,8 @@ class Node:
         self.downstream: tuple[int, ...] = ()
         #: the nearest mapped task group around it
         self.mapped_group: str | None = None
+        #: the tasks whose results it is expanded over
+        self.sources: tuple[int, ...] = ()
         self.priority = spec.priority_weight
         self.is_leaf = False
         #: indirect setups that must succeed before it
@@ -119,15 +124,36 @@ class Graph:
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def expansion_of(self, node: Node) -> Any | None:
-        """Return what the task is expanded over: its own input, or that of its mapped group."""
-        if node.spec.expand is not None:
-            return node.spec.expand
-        return self.groups[node.mapped_group].expand if node.mapped_group is not None else None
+    def expansions_of(self, node: Node) -> list[Any]:
+        """Return what the task is expanded over: its own input, and that of each mapped group around it."""
+        own = [] if node.spec.expand is None else [node.spec.expand]
+        return own + [self.groups[group].expand for group in self._mapped_around(node)]
 
-    def shares_mapped_group(self, node: Node, other: Node) -> bool:
-        """Return whether the two are expanded together, so that index depends on index."""
-        return node.mapped_group is not None and node.mapped_group == other.mapped_group
+    def expansions_inside(self, node: Node, group_id: str) -> list[Any]:
+        """Return what the task is expanded over further, within one instance of a mapped group around it."""
+        around = self._mapped_around(node)
+        own = [] if node.spec.expand is None else [node.spec.expand]
+        return own + [self.groups[group].expand for group in around[: around.index(group_id)]]
+
+    def shared_mapped_group(self, node: Node, other: Node) -> str | None:
+        """Return the innermost mapped group that holds both, so that index depends on index."""
+        if node.mapped_group is None or other.mapped_group is None:
+            return None
+        if node.mapped_group == other.mapped_group:
+            return node.mapped_group
+        theirs = self._mapped_around(other)
+        return next((group for group in self._mapped_around(node) if group in theirs), None)
+
+    def _mapped_around(self, node: Node) -> list[str]:
+        """Return the mapped groups around a task, the innermost first."""
+        found: list[str] = []
+        group_id = node.mapped_group
+        while group_id is not None and group_id in self.groups:
+            group = self.groups[group_id]
+            if group.expand is not None:
+                found.append(group_id)
+            group_id = group.parent
+        return found
 
     def _wire(self) -> None:
         down: list[list[int]] = [[] for _ in self.nodes]
@@ -154,6 +180,9 @@ class Graph:
 
         for node in self.nodes:
             node.mapped_group = mapped_around(node.spec.group)
+            expansions = self.expansions_of(node)
+            if expansions:
+                node.sources = tuple({self.index[task_id] for task_id in sources_of(expansions[0])})
 
     def _mark_leaves(self) -> None:
         """A leaf decides the run's state; teardowns do not count unless they say so (spec: mistake 16)."""
@@ -216,6 +245,8 @@ class Graph:
         if by_rule.get(WeightRule.UPSTREAM):
             self._sum_weights(by_rule[WeightRule.UPSTREAM], masks, downstream=False)
         for node in self.nodes:
+            if node.spec.weights:  # a strategy of a user's has spoken
+                node.priority = node.spec.weights[0]
             node.priority = max(_INT32_MIN, min(_INT32_MAX, node.priority))
 
     def _sum_weights(self, wanted: list[Node], masks: dict[int, int], *, downstream: bool) -> None:

@@ -358,6 +358,8 @@ class LiveRun:
     def _schedule(self, instance: Instance, now: int) -> None:
         """Make it wait for its slots. A new try counts here; a poke or a resumption is the same try (mistake 24)."""
         if instance.state in (None, Ti.UP_FOR_RETRY):
+            if weights := instance.node.spec.weights:
+                instance.priority = weights[min(instance.try_number, len(weights) - 1)]
             instance.try_number += 1
             instance.start_date = instance.end_date = None
             self._forget_piece(instance)

@@ -84,3 +84,56 @@ def validate_and_load_priority_weight_strategy(rule: Any) -> PriorityWeightStrat
     """Return the strategy object of a rule."""
     checked = check_weight_rule(rule)
     return checked if isinstance(checked, PriorityWeightStrategy) else _BUILT_IN[checked.value]()
+
+
+class UnplacedTaskInstance:
+    """What a strategy is asked with while the DAG is parsed: a task instance of no run yet.
+
+    Args:
+        task: its task.
+        try_number: how many tries it has had.
+    """
+
+    def __init__(self, task: Any, try_number: int) -> None:
+        self.task = task
+        self.dag_id: str = task.dag_id
+        self.task_id: str = task.task_id
+        self.try_number = self._try_number = try_number
+        self.run_id = ""
+        self.map_index = -1
+        self.max_tries: int = task.retries
+        self.pool, self.queue, self.operator = task.pool, task.queue, task.task_type
+        self.priority_weight: int = task.priority_weight
+        self.state = self.dag_run = self.logical_date = self.start_date = None
+
+
+def weights_of(task: Any, *, each_try: bool) -> list[int]:
+    """Return the priorities of a task whose strategy is a user's: at the start, and after each try.
+
+    Airflow 3 asks when a task instance is made, Airflow 2 again for each try; both before there is anything to know
+    of the run.
+
+    Raises:
+        SerializationError: the strategy raises, or gives something else than a number.
+    """
+    from gnomon.sdk.exceptions import SerializationError
+    from gnomon.sdk.operator_arguments import db_safe_priority
+
+    strategy, weights = task.weight_rule, []
+    for try_number in range(task.retries + 1 if each_try else 1):
+        try:
+            weight = strategy.get_weight(UnplacedTaskInstance(task, try_number))
+        except Exception as error:
+            raise SerializationError(
+                f"task {task.task_id!r}: its weight strategy {type(strategy).__name__} failed:"
+                f" {type(error).__name__}: {error}"
+            ) from error
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise SerializationError(
+                f"task {task.task_id!r}: its weight strategy {type(strategy).__name__} has to give a number,"
+                f" not {weight!r}"
+            )
+        weights.append(db_safe_priority(int(weight)))
+    while len(weights) > 1 and weights[-1] == weights[-2]:
+        weights.pop()
+    return weights

@@ -94,6 +94,8 @@ class SerializedTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     pool_slots: int = 1
     priority_weight: int = 1
     weight_rule: str = "downstream"
+    #: what a strategy of a user's said: the priority after 0, 1, … tries; the last one stays. Empty without one.
+    weights: list[int] = []
     queue: str = "default"
     executor: str | None = None
     max_active_tis_per_dag: int | None = None

@@ -288,3 +288,15 @@ def assert_true_tallies(run: LiveRun) -> None:
         kept = run._tallies[node.index]
         for name in ("total", "success", "skipped", "failed", "upstream_failed", "removed"):
             assert getattr(kept, name) == getattr(recount, name), (node.task_id, name)
+
+
+def test_a_weight_strategy_gives_each_try_its_priority() -> None:
+    run = begin(task("a", retries=3, weights=[3, 2, 1]))
+    instance = run.instances[0][0]
+    seen = []
+    while instance.state is not Ti.FAILED:
+        seen.append(instance.priority)
+        execute(run, "a", "failed")
+        if instance.state is Ti.UP_FOR_RETRY:
+            run.resume(instance, 5)
+    assert seen == [3, 2, 1, 1]

@@ -17,7 +17,7 @@ from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.runtime import values
 from gnomon.sdk.settings import profile, setting
 from gnomon.sdk.task_group import MappedTaskGroup, TaskGroup
-from gnomon.sdk.weight import PriorityWeightStrategy
+from gnomon.sdk.weight import PriorityWeightStrategy, weights_of
 from gnomon.wire import dag as wire
 
 
@@ -168,6 +168,7 @@ def _task(task: Any) -> wire.SerializedTask:
         pool_slots=task.pool_slots,
         priority_weight=task.priority_weight,
         weight_rule=_weight_rule(weight_rule),
+        weights=_weights(task, weight_rule),
         queue=task.queue,
         executor=task.executor,
         max_active_tis_per_dag=task.max_active_tis_per_dag,
@@ -203,6 +204,10 @@ def _weight_rule(rule: Any) -> str:
     if isinstance(rule, PriorityWeightStrategy):
         return f"{type(rule).__module__}.{type(rule).__qualname__}"
     return str(rule)
+
+
+def _weights(task: Any, rule: Any) -> list[int]:
+    return weights_of(task, each_try=profile() == 2) if isinstance(rule, PriorityWeightStrategy) else []
 
 
 def _own_date(task: Any, name: str) -> str | None:
