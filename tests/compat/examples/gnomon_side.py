@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.compat.environments import gnomon_environment, wheel
+from tests.compat.environments import Environment, gnomon_environment, wheel
 from tests.compat.examples import plan
 from tests.compat.examples.driving import Api
 from tests.compat.ports import free_port
@@ -25,25 +25,31 @@ PACKAGES = (
     "apache-airflow-providers-common-io",
     "dill",
     "pandas",
+    "uv",
     "virtualenv",
 )
 
 
 @contextmanager
-def running_gnomon(collection: plan.Collection) -> Iterator[tuple[Api, Path]]:
+def running_gnomon(collection: plan.Collection, environment: Environment | None = None) -> Iterator[tuple[Api, Path]]:
     """Start everything in a new project, and stop it with the block.
+
+    Args:
+        collection: Whose DAGs.
+        environment: With Gnomon in it, if not one made for the examples.
 
     Returns:
         The API, and the folder of the project.
     """
-    environment = gnomon_environment("examples", PACKAGES)
+    environment = environment or gnomon_environment("examples", PACKAGES)
     root = Path(tempfile.mkdtemp(prefix="gnc-", dir="/tmp"))
     home = root / ".astro" / "gnomon"
     port = free_port()
     # The examples import from each other by the path they have in Airflow's wheel.
     library = root / "library"
     (library / "airflow").mkdir(parents=True)
-    (library / "airflow/example_dags").symlink_to(wheel(*collection.library) / "airflow/example_dags")
+    if collection.library is not None:
+        (library / "airflow/example_dags").symlink_to(wheel(*collection.library) / "airflow/example_dags")
     environ = environment.environ(
         PYTHONPATH=str(library), AIRFLOW__CORE__COMPAT=str(collection.profile), NO_PROXY="127.0.0.1"
     )

@@ -22,8 +22,8 @@ class Collection:
         name: In the names of files.
         airflow: The version that the recording is of.
         profile: Gnomon's `[core] compat` for them.
-        folders: Wheel and folder in it, for each folder of DAG files.
-        library: Wheel whose `airflow/example_dags` the files may import from.
+        folders: Wheel and folder in it, for each folder of DAG files; none for those of this repository.
+        library: Wheel whose `airflow/example_dags` the files may import from, if they do.
         bundled: Airflow finds these DAGs and their plugins by itself.
         left_out: DAG → why it is not run.
         together: Scenarios of several DAGs, or that need more than one run without configuration.
@@ -36,9 +36,9 @@ class Collection:
     name: str
     airflow: str
     profile: int
-    folders: tuple[tuple[str, str, str], ...]
-    library: tuple[str, str]
-    bundled: bool
+    folders: tuple[tuple[str, str, str], ...] = ()
+    library: tuple[str, str] | None = None
+    bundled: bool = False
     left_out: dict[str, str] = field(default_factory=dict)
     together: tuple[Scenario, ...] = ()
     loose: dict[str, str] = field(default_factory=dict)
@@ -49,6 +49,8 @@ class Collection:
     @property
     def title(self) -> str:
         """What it is called in the document."""
+        if not self.folders:
+            return f"DAGs of this repository beside Airflow {self.airflow}"
         return f"{' and '.join(f'{project} {version}' for project, version, _ in self.folders)} beside Airflow {self.airflow}"
 
     @property
@@ -67,14 +69,20 @@ class Collection:
         taken = {dag_id for scenario in planned for dag_id in scenario.dags} | set(self.left_out)
         return planned + [_alone(name) for name in sorted(known - taken)]
 
+    def sources(self) -> dict[str, Path]:
+        """Return the folders of DAG files, by the name they get below the DAG folder."""
+        if not self.folders:
+            return {"own": _HERE / "dags"}
+        return {project: wheel(project, version) / folder for project, version, folder in self.folders}
+
     def files(self) -> dict[str, Path]:
         """Return path below the DAG folder → DAG file, of files that are to be parsed."""
-        found = {}
-        for project, version, folder in self.folders:
-            for path in sorted((wheel(project, version) / folder).glob("*.py")):
-                if path.name != "__init__.py":
-                    found[f"{project}/{path.name}"] = path
-        return found
+        return {
+            f"{name}/{path.name}": path
+            for name, source in self.sources().items()
+            for path in sorted(source.glob("*.py"))
+            if path.name != "__init__.py"
+        }
 
     def fill(self, home: Path) -> None:
         """Give a home the DAG folder and the plugins, unless Airflow has them itself."""
@@ -86,12 +94,14 @@ class Collection:
 
     def copy_dags(self, folder: Path) -> None:
         """Copy the DAG files and what lies beside them."""
-        for project, version, source in self.folders:
-            ignored = shutil.ignore_patterns("__pycache__", "plugins", "libs", "__init__.py")
-            shutil.copytree(wheel(project, version) / source, folder / project, ignore=ignored)
+        ignored = shutil.ignore_patterns("__pycache__", "plugins", "libs", "__init__.py")
+        for name, source in self.sources().items():
+            shutil.copytree(source, folder / name, ignore=ignored)
 
     def write_plugins(self, folder: Path) -> None:
         """Register the plugins that belong to the examples."""
+        if self.library is None:
+            return
         folder.mkdir(exist_ok=True)
         source = wheel(*self.library) / "airflow/example_dags/plugins"
         for path in source.glob("*.py"):
@@ -326,4 +336,16 @@ TWO = Collection(
     },
 )
 
-COLLECTIONS = {collection.name: collection for collection in (THREE, TWO_ON_THREE, TWO)}
+OWN = Collection(
+    name="own",
+    airflow="3.3.2",
+    profile=3,
+    together=(
+        Scenario(
+            "a run that waits for a run",
+            (Unpause(("compat_called",)), Unpause(("compat_caller",)), Trigger("compat_caller")),
+        ),
+    ),
+)
+
+COLLECTIONS = {collection.name: collection for collection in (THREE, TWO_ON_THREE, TWO, OWN)}
