@@ -18,6 +18,7 @@ from pkgutil import extend_path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from airflow import _core_names
 from airflow._names import MOVED, NAMES
 
 
@@ -55,9 +56,15 @@ def _packages(modules: Table) -> set[str]:
     return {name.rsplit(".", depth)[0] for name in modules for depth in range(1, name.count(".") + 1)}
 
 
-_MODULES = _read(NAMES.splitlines(), None)
-for _module, _names in _read(MOVED.splitlines(), "DeprecatedImportWarning").items():
-    _MODULES.setdefault(_module, {}).update(_names)
+_MODULES: Table = {}
+for _lines, _warning in (
+    (_core_names.NAMES, None),
+    (NAMES, None),
+    (MOVED, "DeprecatedImportWarning"),
+    (_core_names.LEAVING, "RemovedInAirflow4Warning"),
+):
+    for _module, _names in _read(_lines.splitlines(), _warning).items():
+        _MODULES.setdefault(_module, {}).update(_names)
 _PACKAGES = _packages(_MODULES)
 
 
@@ -144,7 +151,8 @@ def _home_in(names: dict[str, Home], name: str) -> Home | None:
     home = names.get(name)
     if home is None and "*" in names and (name == "__all__" or not name.startswith("__")):
         every = names["*"]
-        if name in getattr(_module_at(every, name), "__all__", (name,)):
+        found = _module_at(every, name)
+        if name == "__all__" or name in getattr(found, "__all__", ()) or hasattr(found, name):
             home = Home(every.module, name, every.warning)
     return home
 
@@ -178,6 +186,7 @@ def _module_at(home: Home, wanted: str) -> ModuleType:
         raise ImportError(f"{wanted} is {home.path} now; install {provider}") from None
 
 
+@functools.cache
 def _is_there(distribution: str) -> bool:
     from importlib.metadata import PackageNotFoundError, version
 

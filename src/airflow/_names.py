@@ -22,6 +22,14 @@ airflow.sdk.state gnomon.sdk.state AssetScope BaseStoreBackend TaskScope
 airflow.sdk.exceptions gnomon.sdk.exceptions *
 airflow.sdk.timezone gnomon.sdk.timezone *
 airflow.sdk.configuration gnomon.sdk.configuration conf
+airflow.sdk gnomon.sdk.object_storage ObjectStoragePath
+airflow.sdk.io gnomon.sdk.object_storage ObjectStoragePath
+airflow.sdk.io gnomon.sdk.filesystems attach get_fs has_fs Properties
+airflow.sdk.io.fs gnomon.sdk.filesystems get_fs has_fs
+airflow.sdk.io.path gnomon.sdk.object_storage ObjectStoragePath
+airflow.sdk.io.stat gnomon.sdk.object_storage stat_result
+airflow.sdk.io.store gnomon.sdk.filesystems ObjectStore attach
+airflow.sdk.io.typedef gnomon.sdk.filesystems Properties
 airflow.sdk.lineage gnomon.sdk.lineage *
 airflow.sdk.log gnomon.sdk.log mask_secret redact
 airflow.sdk.module_loading gnomon.sdk.legacy import_string qualname is_valid_dotpath iter_namespace
@@ -50,8 +58,9 @@ airflow.sdk.bases.skipmixin gnomon.sdk.skip *
 airflow.sdk.bases.timetable gnomon.sdk.timetable BaseTimetable
 airflow.sdk.bases.xcom gnomon.sdk.runtime.xcom BaseXCom
 airflow.sdk.definitions.asset gnomon.sdk.assets *
-airflow.sdk.definitions.asset.decorators gnomon.sdk.assets asset AssetDefinition MultiAssetDefinition
+airflow.sdk.definitions.asset.decorators gnomon.sdk.asset_decorator asset AssetDefinition MultiAssetDefinition
 airflow.sdk.definitions.asset.metadata gnomon.sdk.assets Metadata
+airflow.triggers.callback gnomon.triggerer.callback_trigger CallbackTrigger
 airflow.sdk.definitions.callback gnomon.sdk.callbacks *
 airflow.sdk.definitions.connection gnomon.sdk.connection Connection
 airflow.sdk.definitions.context gnomon.sdk.runtime.context Context context_merge KNOWN_CONTEXT_KEYS
@@ -153,7 +162,7 @@ airflow.utils.context gnomon.sdk.runtime.context Context KNOWN_CONTEXT_KEYS cont
 airflow.utils.deprecation_tools gnomon.sdk.legacy add_deprecated_classes
 airflow.utils.deprecation_tools gnomon.sdk.exceptions DeprecatedImportWarning
 airflow.utils.edgemodifier gnomon.sdk.edges EdgeModifier Label
-airflow.utils.email gnomon.sdk.email send_email build_mime_message=build_message get_email_address_list
+airflow.utils.email gnomon.sdk.email send_email send_email_smtp build_mime_message send_mime_email get_email_address_list
 airflow.utils.hashlib_wrapper gnomon.sdk.legacy md5
 airflow.utils.helpers gnomon.sdk.legacy as_flattened_list at_most_one build_airflow_dagrun_url chunks convert_camel_to_snake exactly_one is_container merge_dicts partition prune_dict validate_key
 airflow.utils.log.logging_mixin gnomon.sdk.log LoggingMixin ExternalLoggingMixin StreamLogWriter remove_escape_codes
@@ -240,6 +249,12 @@ airflow.hooks.base airflow.sdk BaseHook
 airflow.hooks.filesystem airflow.providers.standard.hooks.filesystem FSHook
 airflow.hooks.package_index airflow.providers.standard.hooks.package_index PackageIndexHook
 airflow.hooks.subprocess airflow.providers.standard.hooks.subprocess SubprocessHook SubprocessResult
+airflow.io airflow.sdk.io attach get_fs has_fs Properties
+airflow.io.path airflow.sdk ObjectStoragePath
+airflow.io.storage airflow.sdk.io attach
+airflow.io.store airflow.sdk.io.store ObjectStore attach
+airflow.io.typedef airflow.sdk.io.typedef Properties
+airflow.io.utils.stat airflow.sdk.io.stat stat_result
 airflow.lineage airflow.sdk.lineage hook=.
 airflow.lineage.hook airflow.sdk.lineage *
 airflow.models.abstractoperator airflow.sdk.definitions._internal.abstractoperator AbstractOperator NotMapped

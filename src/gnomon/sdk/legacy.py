@@ -145,6 +145,35 @@ def build_airflow_dagrun_url(dag_id: str, run_id: str) -> str:
     return urljoin(base if base.endswith("/") else f"{base}/", f"dags/{dag_id}/runs/{quote(run_id)}")
 
 
+def build_airflow_url_with_query(query: dict[str, Any]) -> str:
+    """Return the URL of a view of the UI, whose name is `view` among the query's parts."""
+    from urllib.parse import urlencode
+
+    from gnomon.service.config import conf
+
+    view = conf.get("webserver", "dag_default_view", fallback=None) or "grid"
+    base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    return f"{base}/dags/{query.get('dag_id', '')}/{view.lower()}?{urlencode(query)}"
+
+
+def ask_yesno(question: str, default: bool | None = None, output_fn: Callable[[str], Any] = print) -> bool:
+    """Ask on the terminal until the answer is yes or no."""
+    answers = {"": default, "y": True, "yes": True, "n": False, "no": False}
+    output_fn(question)
+    while True:
+        answer = answers.get(input().strip().lower())
+        if answer is not None:
+            return answer
+        output_fn("Please respond with y/yes or n/no.")
+
+
+def render_template(template: Any, context: Any, *, native: bool) -> Any:
+    """Return what a Jinja template gives; a Python object if its environment is native."""
+    from gnomon.sdk.templating import render
+
+    return render(template, context)
+
+
 def validate_key(k: str, max_length: int = 250) -> None:
     """Check an id.
 

@@ -34,3 +34,21 @@ def _is_task_decorator(node: ast.expr) -> bool:
         node = node.func
     path = ast.unparse(node).split(".")
     return "task" in path[:2] or path[-1] in ("setup", "teardown", "result") or path[0] == "task"
+
+
+def remove_task_decorator(python_source: str, task_decorator_name: str) -> str:
+    """Return the source of a function without the decorator of that name, nor any other that makes it a task.
+
+    Args:
+        python_source: one function.
+        task_decorator_name: for example `@task.virtualenv`.
+    """
+    tree = ast.parse(python_source)
+    lines = python_source.splitlines(keepends=True)
+    wanted = task_decorator_name.strip("@")
+    for definition in tree.body:
+        for node in reversed(getattr(definition, "decorator_list", ())):
+            called = node.func if isinstance(node, ast.Call) else node
+            if ast.unparse(called) == wanted or _is_task_decorator(node):
+                del lines[node.lineno - 1 : node.end_lineno]
+    return "".join(lines)

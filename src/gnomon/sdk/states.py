@@ -81,3 +81,14 @@ class DagRunTriggeredByType(StrEnum):
     TIMETABLE = "timetable"
     ASSET = "asset"
     BACKFILL = "backfill"
+
+
+class CallbackState(StrEnum):
+    """States of a callback that an executor or a triggerer runs."""
+
+    SCHEDULED = "scheduled"
+    PENDING = "pending"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -29,12 +30,24 @@ _made: dict[str, type] = {}
 
 
 def __getattr__(name: str) -> Any:
-    """Return a class of that name that refuses to be used."""
-    if name.startswith("__") or not name[:1].isupper():
+    """Return a class, or for a name in lower case a function, that refuses to be used."""
+    if name.startswith("__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not name[:1].isupper():
+        return _refusing_function(name)
     if name not in _made:
         _made[name] = _Refusing(name, (), {"__doc__": f"{name} of the metadata database, which is out of reach."})
     return _made[name]
+
+
+@functools.cache
+def _refusing_function(name: str) -> Callable[..., NoReturn]:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        _refuse(f"{name}()")
+
+    refuse.__name__ = refuse.__qualname__ = name
+    refuse.__doc__ = f"{name} of the metadata database, which is out of reach."
+    return refuse
 
 
 NEW_SESSION: Any = None
@@ -47,7 +60,6 @@ def create_session(*args: Any, **kwargs: Any) -> NoReturn:
 
 def provide_session(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that refuses to run without a session of the caller's own."""
-    import functools
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

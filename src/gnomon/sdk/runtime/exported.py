@@ -5,6 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 _PREFIX = "AIRFLOW_CTX_"
+DEFAULT_FORMAT_PREFIX = "airflow.ctx."
+ENV_VAR_FORMAT_PREFIX = _PREFIX
+
+#: Under which names each of them is known: as an environment variable, and in the settings of other systems.
+AIRFLOW_VAR_NAME_FORMAT_MAPPING = {
+    f"AIRFLOW_CONTEXT_{name}": {
+        "default": DEFAULT_FORMAT_PREFIX + name.lower(),
+        "env_var_format": ENV_VAR_FORMAT_PREFIX + name,
+    }
+    for name in (
+        "DAG_ID", "TASK_ID", "LOGICAL_DATE", "EXECUTION_DATE", "TRY_NUMBER", "DAG_RUN_ID", "DAG_OWNER", "DAG_EMAIL",
+        "TEAM_NAME",
+    )
+}  # fmt: skip
 
 
 def context_to_airflow_vars(context: Any, in_env_var_format: bool = False) -> dict[str, str]:

@@ -1,0 +1,140 @@
+"""Small functions and classes of Airflow 2 that Airflow 3 dropped without a successor."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from gnomon.service.config import conf
+
+# ---------------------------------------------------------------------- the settings, as functions of a module
+
+get = conf.get
+getboolean = conf.getboolean
+getfloat = conf.getfloat
+getint = conf.getint
+getsection = conf.getsection
+has_option = conf.has_option
+remove_option = conf.remove_option
+
+
+# ----------------------------------------------------------------------------------------------------- dates
+
+cron_presets = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@quarterly": "0 0 1 */3 *",
+    "@yearly": "0 0 1 1 *",
+}
+_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+
+
+def date_range(
+    start_date: datetime, end_date: datetime | None = None, num: int | None = None, delta: Any = None
+) -> list[datetime]:
+    """Return the moments from `start_date` on, `delta` apart: until `end_date`, or `num` of them.
+
+    Args:
+        start_date: the first one.
+        end_date: the last one possible; now unless `num` is given.
+        num: how many; negative for moments before `start_date`.
+        delta: a timedelta, a cron expression or a preset such as @daily.
+    """
+    if delta is None:
+        return []
+    if end_date is not None and start_date > end_date:
+        raise ValueError(f"start_date {start_date} is after end_date {end_date}")
+    if end_date is not None and num is not None:
+        raise ValueError("end_date and num cannot both be given")
+    back = num is not None and num < 0
+    if end_date is None and num is None:
+        from gnomon.service import clock
+
+        end_date = clock.now()
+    found: list[datetime] = []
+    for moment in _moments(start_date, delta, back=back):
+        if (num is not None and len(found) >= abs(num)) or (end_date is not None and moment > end_date):
+            break
+        found.append(moment)
+    return sorted(found)
+
+
+def _moments(start: datetime, delta: Any, *, back: bool) -> Iterable[datetime]:
+    if isinstance(delta, str):
+        from croniter import croniter
+
+        cron = croniter(cron_presets.get(delta, delta), start)
+        if croniter.match(cron_presets.get(delta, delta), start):
+            yield start
+        while True:
+            yield cron.get_prev(datetime) if back else cron.get_next(datetime)
+    moment = start
+    while True:
+        yield moment
+        moment = moment - delta if back else moment + delta
+
+
+def round_time(dt: datetime, delta: timedelta | str, start_date: datetime | None = None) -> datetime:
+    """Return the moment nearest to `dt` that is a whole number of `delta` after `start_date`."""
+    if isinstance(delta, str):
+        from croniter import croniter
+
+        before: datetime = croniter(cron_presets.get(delta, delta), dt + timedelta(microseconds=1)).get_prev(datetime)
+        after: datetime = croniter(cron_presets.get(delta, delta), before).get_next(datetime)
+        return before if dt - before <= after - dt else after
+    start = start_date or datetime.min.replace(tzinfo=dt.tzinfo)
+    whole, rest = divmod(dt - start, delta)
+    return start + (whole + (rest * 2 > delta)) * delta
+
+
+def infer_time_unit(time_seconds_arr: Collection[float]) -> str:
+    """Return the unit in which the longest of these durations is best read."""
+    longest = max(time_seconds_arr, default=0)
+    if not time_seconds_arr:
+        return "hours"
+    for unit, limit in (("seconds", 120), ("minutes", 7200), ("hours", 172800)):
+        if longest <= limit:
+            return unit
+    return "days"
+
+
+def scale_time_units(time_seconds_arr: Collection[float], unit: str) -> Collection[float]:
+    """Return durations in a unit."""
+    factor = _SECONDS.get(unit, 1)
+    return time_seconds_arr if factor == 1 else [seconds / factor for seconds in time_seconds_arr]
+
+
+def parse_execution_date(execution_date_str: str) -> datetime:
+    """Return the moment that text names."""
+    from gnomon.sdk.timezone import parse
+
+    return parse(execution_date_str)
+
+
+# ------------------------------------------------------------------------------------------------- the others
+
+
+class AirflowContextDeprecationWarning(DeprecationWarning):
+    """A name of the context that will go away."""
+
+
+class Singleton(type):
+    """A metaclass whose classes have one instance each."""
+
+    _instances: ClassVar[dict[type, Any]] = {}
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return the instance."""
+        if cls not in Singleton._instances:
+            Singleton._instances[cls] = super().__call__(*args, **kwargs)
+        return Singleton._instances[cls]
+
+
+ctx_task_instance: ContextVar[Any] = ContextVar("task_instance")
+ctx_trigger_id: ContextVar[Any] = ContextVar("trigger_id")
+ctx_trigger_end: ContextVar[Any] = ContextVar("trigger_end")
+ctx_indiv_trigger: ContextVar[Any] = ContextVar("__individual_trigger")
