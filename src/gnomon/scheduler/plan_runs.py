@@ -275,7 +275,10 @@ class PlanRuns:
         succeeded = state is DagRunState.SUCCESS
         if dag.has_success_callback if succeeded else dag.has_failure_callback:
             kind = "dag_success" if succeeded else "dag_failure"
-            self.owe_callback(run, turn, kind, reason=reason or ("success" if succeeded else "task_failure"))
+            why = reason or ("success" if succeeded else "task_failure")
+            last = _last_ended(run, Ti.SUCCESS if succeeded else Ti.FAILED)
+            tries = last.try_number if last is not None else 0
+            self.owe_callback(run, turn, kind, reason=why, instance=last, try_number=tries)
         if not succeeded:
             self._pause_after_failures(run, turn)
 
@@ -380,6 +383,12 @@ def _source(run: ActiveRun, instance: Instance) -> Source:
 
 def _running(run: ActiveRun) -> list[Instance]:
     return [i for group in run.live.instances for i in group if i.state in (Ti.RUNNING, Ti.RESTARTING, Ti.QUEUED)]
+
+
+def _last_ended(run: ActiveRun, state: Ti) -> Instance | None:
+    """Return the instance that ended last in a state: the one in whose context a callback of the DAG is called."""
+    ended = [i for group in run.live.instances for i in group if i.state is state]
+    return max(ended, key=lambda instance: instance.end_date or 0, default=None)
 
 
 def _past_is_good(spec: Any, state: PastState, below: list[PastState], *, catchup: bool) -> bool:

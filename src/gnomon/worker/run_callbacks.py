@@ -16,6 +16,7 @@ from gnomon.sdk.runtime.dag_run import DagRun
 from gnomon.sdk.runtime.task_instance import RuntimeTaskInstance
 from gnomon.service import clock, config
 from gnomon.wire import execution as wire
+from gnomon.worker import run_emails
 
 log = logging.getLogger("airflow.task")
 
@@ -24,6 +25,13 @@ _ATTRIBUTES = {
     "dag_failure": "on_failure_callback",
     "task_failure": "on_failure_callback",
     "task_retry": "on_retry_callback",
+}
+_STATES = {
+    "dag_running": "running",
+    "dag_success": "success",
+    "dag_failure": "failed",
+    "task_failure": "failed",
+    "task_retry": "up_for_retry",
 }
 
 
@@ -46,7 +54,8 @@ def run(workload: wire.CallbackWorkload, dags: dict[str, Any]) -> None:
     of_task = workload.kind.startswith("task_")
     owner = _task(dag, workload) if of_task else dag
     callbacks = as_list(getattr(owner, attribute, None)) if attribute else []
-    if not callbacks and listeners.manager is None:
+    emailed = of_task and run_emails.wanted(owner, _STATES[workload.kind])
+    if not callbacks and not emailed and listeners.manager is None:
         return
     context = _context(workload, dag, DagRun(info))
     context["reason"] = workload.reason
@@ -56,6 +65,8 @@ def run(workload: wire.CallbackWorkload, dags: dict[str, Any]) -> None:
         if callbacks:
             log.info("Running %s of %s: %s", attribute, owner, workload.reason or workload.kind)
             run_callbacks(str(attribute), callbacks, context)
+        if emailed:
+            run_emails.report(owner, context["ti"], context, context["exception"])
         if listeners.manager is not None:
             from gnomon.worker import run_listeners
 
@@ -98,6 +109,6 @@ def _context(workload: wire.CallbackWorkload, dag: Any, run: DagRun) -> dict[str
         run=workload.run,
     )
     ti = RuntimeTaskInstance(stand_in, task, run, start_date=clock.now_us(), profile=config.profile())
-    ti.state = "up_for_retry" if workload.kind == "task_retry" else "failed"
+    ti.state = _STATES[workload.kind]
     context: Context = ti.get_template_context()
     return context

@@ -83,7 +83,7 @@ def preload() -> None:
     templating.environment_classes()
     hostname()
     profile()
-    xcom.backend()
+    xcom.preload(with_project=False)
     xcom.max_size()
 
     from gnomon.worker.run_rehearsal import rehearse
@@ -364,6 +364,7 @@ def _finish(piece: Try, outcome: wire.Outcome) -> None:
     try:
         if _callbacks_are_wanted(piece):
             _run_callbacks(piece, state)
+            _report_by_email(piece, state)
             if listeners.manager is not None:
                 _listening().ended(piece, state, outcome)
     finally:
@@ -385,6 +386,15 @@ def _run_callbacks(piece: Try, state: str) -> None:
         log.error("%s ended by %s; the state of the task is not affected", kind, run_outcomes.describe(error))
     finally:
         piece.interruptions.deaf = True
+
+
+def _report_by_email(piece: Try, state: str) -> None:
+    if not getattr(piece.task, "email", None) or piece.error is None:
+        return
+    from gnomon.worker import run_emails
+
+    if run_emails.wanted(piece.task, state):
+        run_emails.report(piece.task, piece.ti, piece.context, piece.error)
 
 
 def _callbacks_are_wanted(piece: Try) -> bool:

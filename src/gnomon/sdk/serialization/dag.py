@@ -183,8 +183,8 @@ def _task(task: Any) -> wire.SerializedTask:
         isolation=_isolation(task),
         expand=expand,
         group=group.group_id if group is not None else None,
-        has_failure_callback=task.has_on_failure_callback or listeners.is_heard("on_task_instance_failed"),
-        has_retry_callback=task.has_on_retry_callback or listeners.is_heard("on_task_instance_failed"),
+        has_failure_callback=task.has_on_failure_callback or _calls_about_failures(task, "email_on_failure"),
+        has_retry_callback=task.has_on_retry_callback or _calls_about_failures(task, "email_on_retry"),
         task_type=task.task_type,
         task_module=cls.__module__,
         operator_name=task.operator_name if task.operator_name != task.task_type else "",
@@ -204,6 +204,13 @@ def _weight_rule(rule: Any) -> str:
     if isinstance(rule, PriorityWeightStrategy):
         return f"{type(rule).__module__}.{type(rule).__qualname__}"
     return str(rule)
+
+
+def _calls_about_failures(task: Any, emails: str) -> bool:
+    """Tell whether a listener, or an email, wants to hear of a try that has no process left to tell of it."""
+    if listeners.is_heard("on_task_instance_failed"):
+        return True
+    return bool(_given(task, "email")) and bool(getattr(task, emails))
 
 
 def _weights(task: Any, rule: Any) -> list[int]:
