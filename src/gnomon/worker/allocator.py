@@ -6,7 +6,6 @@ Nothing here changes what a process does, and all of it is left out where the C 
 from __future__ import annotations
 
 import ctypes
-import os
 from typing import ClassVar
 
 #: With the C library's allocator, told to use huge pages, a fork copies one entry per 2 MB instead of 512: it takes
@@ -44,20 +43,3 @@ def fill_holes() -> None:
         while (block := malloc(size)) and block < fresh:
             pass
         free(block)
-
-
-def share_file_pages() -> None:
-    """Have forks take over which pages of the program and its libraries are in memory.
-
-    Linux leaves the page tables of files out of a fork, unless the mapping has had a page of its own; a child then finds its
-    way to a hundred places by page faults. So one byte of each mapping is written, as what it is.
-    """
-    try:
-        with open("/proc/self/maps", encoding="utf-8") as maps, open("/proc/self/mem", "r+b", buffering=0) as memory:
-            for line in maps:
-                place, permissions, _, _, inode, *_ = line.split()
-                if permissions in ("r-xp", "r--p") and inode != "0":
-                    start = int(place.partition("-")[0], 16)
-                    os.pwrite(memory.fileno(), os.pread(memory.fileno(), 1, start), start)
-    except OSError:
-        return  # a kernel that does not let a process write there; it is only slower

@@ -129,5 +129,4 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     allocator.fill_holes()
-    allocator.share_file_pages()
     Base(socket.socket(fileno=sock_fd), worker_socket, usercode).serve()

@@ -18,7 +18,7 @@ from uuid import uuid4
 from gnomon.service import clock, home, task_logs
 from gnomon.service.config import conf
 from gnomon.wire import execution as wire
-from gnomon.worker import linux
+from gnomon.worker import linux, logs
 from gnomon.worker.eventloop import EventLoop, Stream
 from gnomon.worker.holdings import Holdings
 from gnomon.worker.link import SocketLink
@@ -164,6 +164,7 @@ class Worker:
         if self._draining or key in self._holdings:
             return
         piece = Piece(key, workload, self._log_path(workload), clock.now_us())
+        logs.make_file(piece.log_path)  # by who does not fork: a task would pay forty pages for the folders
         self._holdings.add(piece)
         self._launch(piece)
 

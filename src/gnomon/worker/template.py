@@ -33,7 +33,6 @@ _SPARE_SECONDS = 10.0
 #: With more processes than these the cores are busy: a spare would take from them more than it saves the next try.
 _FEW = 2 * (os.cpu_count() or 1)
 _LENGTH_BYTES = 4
-_PID_BYTES = 4
 
 
 class Child:
@@ -97,23 +96,13 @@ class Template:
 
     def _launch(self, launch: wire.Launch, payload: bytes) -> None:
         key = key_of(launch.workload)
-        child = self._hand_to_spare(launch, payload) or self._fork_task(key, launch)
+        child = self._hand_to_spare(launch, payload)
+        if child is None:
+            child = self._fork(partial(self._run_task, launch), launch.log_path)
         child.gone = partial(_exited, key)
         self._stream.send(wire.encode(wire.Launched(key=key, pid=child.pid)))
         self._last_launch = clock.monotonic()
         self._want_spare()
-
-    def _fork_task(self, key: wire.TryKey, launch: wire.Launch) -> Child:
-        """Fork the process of a try; what can be done before is done here, where memory is not copied to be written."""
-        logs.make_file(launch.log_path)
-        with SocketChannel.connect(self._worker_socket) as channel:
-            hello = _hello_without_pid(key)
-
-            def run() -> None:
-                channel.send_frame(hello + os.getpid().to_bytes(_PID_BYTES))
-                process.run(launch, self._dags, self._usercode, channel)
-
-            return self._fork(run, launch.log_path)
 
     def _open_runner(self, number: int) -> None:
         current_log = CurrentLog()
@@ -147,6 +136,11 @@ class Template:
         finally:
             os._exit(status)  # what was forked along (exit handlers, threads) belongs to the template
 
+    def _run_task(self, launch: wire.Launch, channel: SocketChannel | None = None) -> None:
+        channel = channel or SocketChannel.connect(self._worker_socket)
+        channel.hello(key_of(launch.workload), os.getpid())
+        process.run(launch, self._dags, self._usercode, channel)
+
     # -------------------------------------------------------------------------------------------------- spare
 
     def _want_spare(self) -> None:
@@ -169,9 +163,7 @@ class Template:
         channel = SocketChannel.connect(self._worker_socket)
         with open(read_end, "rb") as pipe:
             payload = pipe.read(int.from_bytes(pipe.read(_LENGTH_BYTES)))
-        launch: wire.Launch = _decode(payload)
-        channel.hello(key_of(launch.workload), os.getpid())
-        process.run(launch, self._dags, self._usercode, channel)
+        self._run_task(_decode(payload), channel)
 
     def _hand_to_spare(self, launch: wire.Launch, payload: bytes) -> Child | None:
         """Give a launch to the spare process, if there is one."""
@@ -256,12 +248,6 @@ class Template:
         self._loop.stop()
 
 
-def _hello_without_pid(key: wire.TryKey) -> bytes:
-    """Return the first message of a process that does not exist yet: its number, the last four bytes, is to be added."""
-    frame = framing.pack(wire.encode(wire.TaskHello(key=key, pid=(1 << 8 * _PID_BYTES) - 1)))
-    return frame[:-_PID_BYTES]
-
-
 def _exited(key: wire.TryKey, status: int) -> wire.Exited:
     return wire.Exited(key=key, status=status)
 
@@ -283,7 +269,6 @@ def main(opened: wire.OpenTemplate, worker_socket: str, usercode: process.UserCo
         gc.disable()
         gc.freeze()
         allocator.fill_holes()
-        allocator.share_file_pages()
     sock.sendall(framing.pack(wire.encode(ready)))
     if loaded.error is None:
         Template(sock, worker_socket, loaded.dags, usercode).serve()

@@ -42,7 +42,6 @@ kept = churn()
 work = lambda: [Node() for _ in range(3000)]
 scattered = faults_of_child(work)
 allocator.fill_holes()
-allocator.share_file_pages()
 print(json.dumps([scattered, faults_of_child(work)]))
 """
 
@@ -58,5 +57,5 @@ def test_children_write_fewer_pages_when_the_holes_are_filled() -> None:
 
 
 def test_it_also_runs_with_pythons_own_allocator() -> None:
-    code = "from gnomon.worker import allocator; allocator.fill_holes(); allocator.share_file_pages()"
+    code = "from gnomon.worker import allocator; allocator.fill_holes()"
     subprocess.run([sys.executable, "-P", "-c", code], check=True)

@@ -14,12 +14,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from gnomon.wire import execution as wire
 from gnomon.wire import framing
 
 _RECEIVE_SIZE = 1 << 18
+_UNIX, _STREAM = int(socket.AF_UNIX), int(socket.SOCK_STREAM)
 
 
 class ChannelClosedError(ConnectionError):
@@ -97,7 +98,7 @@ def _decoder(accepts: Any) -> Callable[[bytes], Any]:
 class SocketChannel:
     """The channel of a task's process: one stream socket to its worker."""
 
-    def __init__(self, sock: socket.socket, accepts: Any = wire.ToTask) -> None:
+    def __init__(self, sock: socket.SocketType, accepts: Any = wire.ToTask) -> None:
         """Take over a connected socket.
 
         Args:
@@ -120,19 +121,10 @@ class SocketChannel:
     @classmethod
     def connect(cls, path: str, accepts: Any = wire.ToTask) -> SocketChannel:
         """Return a channel over the Unix socket at `path`."""
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # Not the subclass in Python, whose enums cost each task thirty pages.
+        sock = socket.SocketType(_UNIX, _STREAM)
         sock.connect(path)
         return cls(sock, accepts)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def send_frame(self, frame: bytes) -> None:
-        """Send a message that is packed already, before anybody else uses the channel."""
-        self._sock.sendall(frame)
 
     def hello(self, key: wire.TryKey, pid: int) -> None:
         """Say which piece of execution this connection belongs to; the first message on it."""
