@@ -196,6 +196,18 @@ def _test_connection(about: Any) -> dict[str, Any]:
     return {"status": status, "message": message}
 
 
+def _read_log(about: Any) -> dict[str, Any]:
+    """Return a log that is kept elsewhere; `about` has its path, its task instance, and the store's connection."""
+    from gnomon.sdk import remote_logging
+    from gnomon.sdk.connection import Connection
+    from gnomon.sdk.secrets import CONN_ENV_PREFIX
+
+    if given := about.get("connection"):
+        os.environ[CONN_ENV_PREFIX + str(given["conn_id"]).upper()] = Connection(**given).as_json()
+    sources, logs = remote_logging.read(about["path"], about["ti"])
+    return {"sources": sources, "logs": logs}
+
+
 QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "plugins": _plugins,
     "providers": _providers,
@@ -214,6 +226,7 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "dialects": _dialects,
     "hook-forms": _hook_forms,
     "test-connection": _test_connection,
+    "read-log": _read_log,
 }
 
 if __name__ == "__main__":

@@ -403,10 +403,18 @@ class Scheduler(Service):
             if workload is not None:
                 self._plan_runs.send_callback(workload)
 
+    def _seq_in_store(self, ti: int) -> int | None:
+        """Return the piece of a task instance whose run has ended: its success callbacks may still ask something."""
+        try:
+            found = self._store.task_instances.by_id(ti)
+        except Unavailable:
+            return None
+        return None if found is None else found.seq
+
     def _on_request(self, key: x.TryKey, request: x.Request) -> x.Reply:
         """Answer user code, as long as its try is the current one."""
         instance = self._world.instances.get(key.ti)
-        if key.ti and (instance is None or instance.seq != key.seq):
+        if key.ti and (self._seq_in_store(key.ti) if instance is None else instance.seq) != key.seq:
             return x.Problem("forbidden", "this try is over: the task instance was cleared, marked or rescued")
         try:
             return self._answer(key, request)

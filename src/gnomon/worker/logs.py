@@ -35,6 +35,8 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 #: The log of the try that this process runs; None while it runs none.
 _fd: int | None = None
+#: whether logs go elsewhere at the end of a try
+kept_elsewhere = False
 
 
 def open_append(path: str) -> int:
@@ -114,6 +116,8 @@ def append(path: str, event: str, *, level: str = "error", logger: str = "task")
 
 def install() -> None:
     """Make logging, `print` and warnings of this process and its forks write to the log of the try."""
+    global kept_elsewhere
+    kept_elsewhere = conf.getboolean("logging", "remote_logging", fallback=False)
     root = logging.getLogger()
     for handler in root.handlers[:]:
         root.removeHandler(handler)

@@ -86,6 +86,10 @@ def run(launch: wire.Launch, dags: dict[str, Any], usercode: UserCode, channel: 
         raise
     finally:
         logs.close_log()
+    if logs.kept_elsewhere and launch.log_path != os.devnull:
+        from gnomon.worker import kept_logs
+
+        kept_logs.keep(launch)
 
 
 def _run_try(workload: wire.Workload, dags: dict[str, Any], usercode: UserCode, channel: TaskChannel) -> None:

@@ -11,6 +11,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
+from gnomon.api import remote_logs
 from gnomon.api.auth.roles import DAGS as ACCESS
 from gnomon.api.auth.tokens import BadToken, sign, unsign
 from gnomon.api.context import Context, Ctx, router
@@ -52,6 +53,14 @@ def get_log(
     start = _offset(ctx, token, path)
     entries = task_logs.read(path, start)
     ndjson = NDJSON in request.headers.get("accept", "")
+    if not growing and start == 0 and remote_logs.are_wanted():
+        about = {"dag_id": dag_id, "run_id": dag_run_id, "task_id": task_id, "map_index": map_index}
+        elsewhere = remote_logs.read(ctx.store, path, {**about, "try_number": try_number})
+        # What is here came after the copy was made, or could not be copied.
+        whole = [*elsewhere, *(entry for entry in task_logs.read_all(path) if entry not in elsewhere)]
+        if ndjson:
+            return Response(b"".join(msgspec.json.encode(entry) + b"\n" for entry in whole), media_type=NDJSON)
+        return TaskInstanceLog(content=whole, continuation_token=None)
     if ndjson and full_content and not growing:
         return StreamingResponse(_lines(_whole(path, start)), media_type=NDJSON)
     taken = list(entries if full_content else itertools.islice(entries, _CHUNK))
