@@ -832,5 +832,7 @@ def test_a_callback_that_cannot_run_is_done_too(
 ) -> None:
     runner.run_callback(callback_workload("dag_failure"), dags, channel)
 
-    assert channel.log == [wire.CallbackDone(id=9)]
+    (done,) = channel.log
+    assert (type(done), done.id) == (wire.CallbackDone, 9)
+    assert "no DAG 'd' any more" in done.error
     assert "has no DAG 'd' any more" in caplog.text
