@@ -56,10 +56,21 @@ class HookLineageCollector(LoggingMixin):
         asset_kwargs: dict[str, Any] | None = None,
         asset_extra: dict[str, Any] | None = None,
     ) -> Asset | None:
-        """Return the asset of a URI or name, or None if there is neither."""
-        if uri is None and name is None:
+        """Return the asset of a URI or name, or what a provider makes for the scheme; None if there is no way."""
+        if uri or name:
+            return Asset(name=name, uri=uri, group=group, extra=asset_extra)
+        from gnomon.sdk.provider_registry import ProvidersManager
+
+        factory = ProvidersManager().asset_factories.get(scheme) if scheme else None
+        if factory is None:
+            self.log.debug("There is neither a URI nor an asset factory for the scheme %s", scheme)
             return None
-        return Asset(name=name, uri=uri, group=group, extra=asset_extra)
+        try:
+            made: Asset = factory(**(asset_kwargs or {}), extra=asset_extra)
+        except Exception as error:
+            self.log.debug("The asset factory for %s failed: %s", scheme, error)
+            return None
+        return made
 
     def add_input_asset(self, context: Any, **asset: Any) -> None:
         """Note that an asset was read."""
@@ -123,9 +134,18 @@ class HookLineageReader(LoggingMixin):
         return self.lineage_collector.collected_assets
 
 
-_collector: HookLineageCollector = NoOpCollector()
+_nothing = NoOpCollector()
+_collector: HookLineageCollector | None = None
 
 
 def get_hook_lineage_collector() -> HookLineageCollector:
-    """Return the collector of this process."""
+    """Return the collector of this process; one that keeps nothing as long as no plugin reads it."""
+    global _collector
+    if _collector is not None:
+        return _collector
+    from gnomon.sdk import plugins
+
+    if not plugins.collected("hook_lineage_readers"):
+        return _nothing
+    _collector = HookLineageCollector()
     return _collector

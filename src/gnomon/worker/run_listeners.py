@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -50,23 +51,20 @@ def _asset_changed(piece: Try, event: dict[str, Any]) -> None:
     from gnomon.sdk.assets import Asset
     from gnomon.sdk.listener_specs import AssetEvent
 
-    name, uri = event.get("name"), event.get("uri")
-    if not (name or uri):
-        return  # an event of an alias alone
-    asset = next(
-        (
-            outlet
-            for outlet in piece.task.outlets
-            if isinstance(outlet, Asset) and (outlet.name, outlet.uri) == (name, uri)
-        ),
-        None,
-    ) or Asset(name=name, uri=uri)
+    key = event.get("dest_asset_key")
+    if key is None:
+        return  # a reference; only the control side knows to which asset
+    known = [one for one in piece.task.outlets if isinstance(one, Asset) and one.name == key["name"]]
+    asset = known[0] if known else Asset(name=key["name"], uri=key["uri"])
+    extra = event.get("extra") or {}
+    if isinstance(extra, str):
+        extra = json.loads(extra)
     ti = piece.ti
     listeners.tell("on_asset_changed", asset=asset)
     listeners.tell("on_dataset_changed", dataset=asset)
     listeners.tell(
         "on_asset_event_emitted",
-        asset_event=AssetEvent(asset, event.get("extra") or {}, ti.dag_id, ti.task_id, ti.run_id, ti.map_index),
+        asset_event=AssetEvent(asset, extra, ti.dag_id, ti.task_id, ti.run_id, ti.map_index),
     )
 
 
