@@ -137,6 +137,36 @@ airflow.utils.dag_cycle_tester gnomon.sdk.core.introspection check_cycle
 airflow.utils.dot_renderer gnomon.sdk.unavailable render_dag render_dag_dependencies
 airflow.utils.entry_points gnomon.sdk.core.introspection entry_points_with_dist
 airflow.utils.retries gnomon.sdk.unavailable retry_db_transaction run_with_db_retries
+airflow.sdk.bases.decorator gnomon.sdk.taskflow get_unique_task_id
+airflow.sdk.definitions.asset.access_control gnomon.sdk.assets AssetAccessControl
+airflow.sdk.definitions.decorators.condition gnomon.sdk.conditions run_if skip_if
+airflow.sdk.definitions.decorators.task_group gnomon.sdk task_group
+airflow.sdk.definitions.partition_mappers.allowed_key gnomon.sdk.partitions AllowedKeyMapper
+airflow.sdk.definitions.partition_mappers.base gnomon.sdk.partitions PartitionMapper RollupMapper
+airflow.sdk.definitions.partition_mappers.chain gnomon.sdk.partitions ChainMapper
+airflow.sdk.definitions.partition_mappers.fixed_key gnomon.sdk.partitions FixedKeyMapper
+airflow.sdk.definitions.partition_mappers.identity gnomon.sdk.partitions IdentityMapper
+airflow.sdk.definitions.partition_mappers.product gnomon.sdk.partitions ProductMapper
+airflow.sdk.definitions.partition_mappers.temporal gnomon.sdk.partitions FanOutMapper StartOfHourMapper StartOfDayMapper StartOfWeekMapper StartOfMonthMapper StartOfQuarterMapper StartOfYearMapper
+airflow.sdk.definitions.partition_mappers.wait_policy gnomon.sdk.partitions WaitPolicy WaitForAll MinimumCount
+airflow.sdk.definitions.partition_mappers.window gnomon.sdk.partitions Window HourWindow DayWindow WeekWindow MonthWindow QuarterWindow YearWindow SegmentWindow
+airflow.sdk.definitions._internal.logging_mixin gnomon.sdk.log LoggingMixin
+airflow.sdk.definitions.context gnomon.sdk.templating render_template_as_native render_template_to_string
+airflow.sdk.execution_time.context gnomon.sdk.runtime.accessors ConnectionAccessor VariableAccessor MacrosAccessor
+airflow.sdk.execution_time.context gnomon.sdk.runtime.asset_events OutletEventAccessor OutletEventAccessors InletEventsAccessor InletEventsAccessors TriggeringAssetEventsAccessor=TriggeringAssetEvents
+airflow.sdk.execution_time.context gnomon.sdk.runtime.current set_current_context
+airflow.sdk.execution_time.supervisor gnomon.sdk.unavailable supervise supervise_task
+airflow.sdk.observability.metrics.stats_utils gnomon.sdk.core.stats get_stats_factory
+airflow.assets.manager gnomon.sdk.unavailable AssetManager resolve_asset_manager
+airflow.providers.standard.decorators.branch_external_python gnomon.sdk.standard.decorators.virtualenv branch_external_python_task _BranchExternalPythonDecoratedOperator
+airflow.providers.standard.decorators.branch_python gnomon.sdk.standard.decorators.branch branch_task _BranchPythonDecoratedOperator
+airflow.providers.standard.decorators.branch_virtualenv gnomon.sdk.standard.decorators.virtualenv branch_virtualenv_task _BranchPythonVirtualenvDecoratedOperator
+airflow.providers.standard.decorators.external_python gnomon.sdk.standard.decorators.virtualenv external_python_task _PythonExternalDecoratedOperator
+airflow.providers.standard.decorators.python gnomon.sdk.standard.decorators.python _PythonDecoratedOperator=PythonDecoratedOperator
+airflow.providers.standard.decorators.python_virtualenv gnomon.sdk.standard.decorators.virtualenv virtualenv_task _PythonVirtualenvDecoratedOperator
+airflow.providers.standard.decorators.short_circuit gnomon.sdk.standard.decorators.branch short_circuit_task _ShortCircuitDecoratedOperator
+airflow.providers.standard.operators.smooth gnomon.sdk.standard.smooth SmoothOperator
+airflow.providers.standard.exceptions gnomon.sdk.exceptions AirflowExternalTaskSensorException=AirflowException
 """
 
 #: Paths that Airflow 4 will not have.

@@ -72,7 +72,10 @@ _PACKAGES = _packages(_MODULES)
 def _retired() -> tuple[Table, set[str]]:
     """Return the names that only older releases have, and the packages of their modules."""
     with open(os.path.join(os.path.dirname(__file__), "retired.txt"), encoding="utf-8") as file:
-        modules = _read(file.read().splitlines(), "RemovedInAirflow3Warning")
+        lines = file.read().splitlines()
+    here = "airflow.providers."
+    modules = _read((line for line in lines if not line.startswith(here)), "RemovedInAirflow3Warning")
+    modules.update(_read((line for line in lines if line.startswith(here)), "AirflowProviderDeprecationWarning"))
     return modules, _packages(modules)
 
 
@@ -119,6 +122,9 @@ class RetiredFinder(NamesFinder):
             return None
         modules, packages = _retired()
         if fullname not in modules and fullname not in packages:
+            return None
+        provider = provider_of(fullname)
+        if provider is not None and not _is_there(provider):
             return None
         return self._spec(fullname, is_package=fullname in packages)
 

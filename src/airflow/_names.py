@@ -274,6 +274,7 @@ airflow.operators.empty airflow.providers.standard.operators.empty EmptyOperator
 airflow.operators.generic_transfer airflow.providers.common.sql.operators.generic_transfer GenericTransfer
 airflow.operators.latest_only airflow.providers.standard.operators.latest_only LatestOnlyOperator
 airflow.operators.python airflow.providers.standard.operators.python *
+airflow.operators.smooth airflow.providers.standard.operators.smooth SmoothOperator
 airflow.operators.trigger_dagrun airflow.providers.standard.operators.trigger_dagrun TriggerDagRunOperator TriggerDagRunLink
 airflow.operators.weekday airflow.providers.standard.operators.weekday BranchDayOfWeekOperator
 airflow.sensors.base airflow.sdk.bases.sensor BaseSensorOperator PokeReturnValue poke_mode_only
