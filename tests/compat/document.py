@@ -35,6 +35,10 @@ instances, partition keys and values of XComs are compared.""",
 Provider packages from PyPI are installed unmodified, with Gnomon in the place of Apache Airflow, and every one of their
 modules is imported.""",
     ),
+    "data": (
+        "Values between tasks",
+        "Values of packages that hold data go through XComs and back, and a backend of a provider package keeps large ones.",
+    ),
     "servers": (
         "Against real servers",
         "DAGs with operators, sensors and hooks of provider packages run against servers that the tests start.",

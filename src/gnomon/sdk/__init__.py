@@ -15,9 +15,8 @@ __version__ = "1.3.2"
 #: module → the names that `gnomon.sdk` (and `airflow.sdk`) export from it
 _HOMES = {
     "gnomon.model.states": "DagRunState TaskInstanceState TriggerRule WeightRule",
-    "gnomon.sdk.assets": (
-        "Asset AssetAccessControl AssetAlias AssetAll AssetAny AssetWatcher Metadata asset Dataset Model"
-    ),
+    "gnomon.sdk.asset_decorator": "asset",
+    "gnomon.sdk.assets": ("Asset AssetAccessControl AssetAlias AssetAll AssetAny AssetWatcher Metadata Dataset Model"),
     "gnomon.sdk.branch": "BaseBranchOperator BranchMixIn",
     "gnomon.sdk.callbacks": "AsyncCallback SyncCallback",
     "gnomon.sdk.connection": "Connection",
@@ -73,6 +72,8 @@ def __getattr__(name: str) -> Any:
         value = import_module("gnomon.service.config").conf
     elif name in ("macros", "lineage"):
         value = import_module(f"gnomon.sdk.{name}")
+    elif name == "ObjectStoragePath":  # not in __all__: what it needs is an extra, and `import *` must do without
+        value = import_module("gnomon.sdk.object_storage").ObjectStoragePath
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

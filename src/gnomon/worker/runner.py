@@ -23,6 +23,7 @@ import msgspec
 from gnomon.sdk import exceptions as errors
 from gnomon.sdk import listeners, plugins, policies
 from gnomon.sdk import log as sdk_log
+from gnomon.sdk import nesting
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.runtime import current, values, xcom
 from gnomon.sdk.runtime.callbacks import call, run_callbacks
@@ -281,6 +282,7 @@ def _execute(piece: Try) -> Any:
 
 def _call_execute(piece: Try) -> Any:
     method = piece.workload.next_method
+    nesting.run_in(piece.task)
     if method is None:
         return piece.task.execute(context=piece.context)
     kwargs = _resumed_with(piece.workload.next_kwargs)

@@ -35,8 +35,11 @@ def rehearsal_dag() -> Any:
 def load_file(file: FileRef) -> LoadedFile:
     """Import a DAG file in this process."""
     from gnomon.parsing import loader
+    from gnomon.sdk.runtime import xcom
 
-    return loader.load_file(file.path, bundle_root=file.bundle_root, relative_path=file.relative_path)
+    loaded = loader.load_file(file.path, bundle_root=file.bundle_root, relative_path=file.relative_path)
+    xcom.preload(with_project=True)
+    return loaded
 
 
 def run_try(workload: Workload, dag: Any, channel: TaskChannel) -> None:

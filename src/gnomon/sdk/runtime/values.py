@@ -22,6 +22,8 @@ CLASSNAME = "__classname__"
 VERSION = "__version__"
 DATA = "__data__"
 _MAX_DEPTH = 200
+#: Packages whose values have forms in `gnomon.sdk.runtime.foreign_values`.
+PACKAGES = frozenset({"deltalake", "kubernetes", "numpy", "pandas", "pyarrow", "pyiceberg"})
 
 
 class NotSerializableError(TypeError):
@@ -109,13 +111,13 @@ def _unusual(value: Any, path: str, depth: int) -> Any:
         return to_plain(value.value, path, depth + 1)
     if isinstance(value, tzinfo):
         return tag("datetime.tzinfo", _timezone_name(value))
+    if kind.__module__.partition(".")[0] in PACKAGES and (found := _of_package(value, path)) is not None:
+        return tag(found[0], to_plain(found[1], path, depth + 1))
     for base in (datetime, date, time, timedelta, bool, int, str):
         if isinstance(value, base):
             return _of_base(base, value, path, depth)
     if isinstance(value, float):
         return to_plain(float(value), path, depth)
-    if kind.__module__ == "numpy" and hasattr(value, "item") and not getattr(value, "shape", ()):
-        return to_plain(value.item(), path, depth + 1)
     content = _content_of_object(value)
     if content is not None:
         return tag(qualname(kind), to_plain(content, path, depth + 1), int(getattr(kind, VERSION, 1)))
@@ -124,6 +126,17 @@ def _unusual(value: Any, path: str, depth: int) -> Any:
     if isinstance(value, Mapping):
         return _plain_dict(dict(value), path, depth)
     raise NotSerializableError(path, value)
+
+
+def _of_package(value: Any, path: str) -> tuple[str, Any] | None:
+    from gnomon.sdk.runtime import foreign_values
+
+    if isinstance(value, float | str | int):  # numpy.float64 and numpy.str_ are what they extend
+        return None
+    try:
+        return foreign_values.data_of(value)
+    except foreign_values.NoFormError as error:
+        raise NotSerializableError(path, value, str(error)) from None
 
 
 def _of_base(base: type, value: Any, path: str, depth: int) -> Any:
@@ -200,6 +213,11 @@ def from_plain(value: Any) -> Any:
 
 
 def _object_of(name: str, data: Any, version: int) -> Any:
+    if name.partition(".")[0] in PACKAGES:
+        from gnomon.sdk.runtime import foreign_values
+
+        if (reader := foreign_values.reader(name)) is not None:
+            return reader(data)
     cls = allowed_class(name)
     if hasattr(cls, "deserialize"):
         return cls.deserialize(data, version)
@@ -303,6 +321,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "datetime.time": time.fromisoformat,
     "datetime.timedelta": lambda data: timedelta(*data),
     "datetime.tzinfo": _zone_of,
-    "decimal.Decimal": Decimal,
+    "decimal.Decimal": lambda data: Decimal(str(data)),
     "uuid.UUID": UUID,
 }

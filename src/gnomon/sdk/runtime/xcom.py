@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gnomon.sdk.runtime import values
 from gnomon.sdk.runtime.channel import ask_async, require_channel
 from gnomon.wire import execution as wire
+
+_log = logging.getLogger(__name__)
 
 XCOM_RETURN_KEY = "return_value"
 #: How many values of a mapped task are fetched at once.
@@ -148,6 +151,7 @@ def backend() -> type[BaseXCom]:
     """Return the class of `[core] xcom_backend`.
 
     Raises:
+        ImportError: there is no such class.
         TypeError: it does not extend BaseXCom.
     """
     global _backend
@@ -156,13 +160,34 @@ def backend() -> type[BaseXCom]:
     return _backend
 
 
-def _configured_backend() -> type[BaseXCom]:
+def preload(*, with_project: bool) -> None:
+    """Look the backend up before the first try needs it; what cannot be found is that try's own problem.
+
+    Args:
+        with_project: the project's folders can be imported from: not only our own class, but one of the user's too.
+    """
+    if with_project or _backend_path() is None:
+        try:
+            backend()
+        except Exception as error:
+            _log.debug("%s", error)
+
+
+def _backend_path() -> str | None:
     from gnomon.service.config import conf
 
     path = (conf.get("core", "xcom_backend", fallback="") or "").strip()
-    if not path or path.rpartition(".")[2] == "BaseXCom":
+    return None if not path or path.rpartition(".")[2] == "BaseXCom" else path
+
+
+def _configured_backend() -> type[BaseXCom]:
+    path = _backend_path()
+    if path is None:
         return BaseXCom
-    cls = values.import_string(path)
+    try:
+        cls = values.import_string(path)
+    except ImportError as error:
+        raise ImportError(f"[core] xcom_backend cannot be imported: {error}") from None
     if not (isinstance(cls, type) and issubclass(cls, BaseXCom)):
         raise TypeError(f"[core] xcom_backend: {path} does not extend BaseXCom")
     return cls
