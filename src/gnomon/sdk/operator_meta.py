@@ -8,6 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from gnomon.sdk.authoring import DagContext, TaskGroupContext
+from gnomon.sdk.nesting import guarded
 
 if TYPE_CHECKING:
     from gnomon.sdk.dag import DAG
@@ -74,6 +75,8 @@ class OperatorMeta(ABCMeta):
         cls = super().__new__(mcs, name, bases, namespace, **kwargs)
         if "__init__" in namespace:
             cls.__init__ = with_default_args(namespace["__init__"])  # type: ignore[misc]
+        if "execute" in namespace and callable(namespace["execute"]):
+            cls.execute = guarded(namespace["execute"])  # type: ignore[attr-defined]
         if BASE_ARGUMENTS:
             # A class attribute that hides a default must not hide the argument of the same name.
             hidden = [arg for arg in BASE_ARGUMENTS if arg in namespace and not hasattr(namespace[arg], "__get__")]

@@ -21,9 +21,8 @@ from typing import Any
 import msgspec
 
 from gnomon.sdk import exceptions as errors
-from gnomon.sdk import listeners, plugins, policies
+from gnomon.sdk import listeners, nesting, plugins, policies
 from gnomon.sdk import log as sdk_log
-from gnomon.sdk import nesting
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.runtime import current, values, xcom
 from gnomon.sdk.runtime.callbacks import call, run_callbacks
@@ -35,7 +34,7 @@ from gnomon.sdk.runtime.task_end import ending_of
 from gnomon.sdk.runtime.task_instance import RuntimeTaskInstance
 from gnomon.service import clock, config
 from gnomon.wire import execution as wire
-from gnomon.worker import logs, run_fields, run_outcomes
+from gnomon.worker import logs, run_as, run_fields, run_outcomes
 from gnomon.worker.run_signals import Interruptions
 
 log = logging.getLogger("airflow.task")
@@ -147,6 +146,8 @@ def _run(piece: Try) -> wire.Outcome:
     ti = piece.ti
     _say(f"Running {ti.dag_id}.{ti.task_id}{index} of {ti.run_id}, try {workload.try_number} of {tries}")
     try:
+        if user := getattr(piece.task, "run_as_user", None) or run_as.default_user():
+            run_as.become(user, ti.task_id)
         if listeners.manager is not None:
             _listening().starting()
         _clear_xcoms(piece)

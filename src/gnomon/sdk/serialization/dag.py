@@ -256,6 +256,11 @@ def _isolation(task: Any) -> str:
         raise SerializationError(
             f"task {task.task_id!r}: executor_config['isolation'] has to be 'fork' or 'reuse', not {chosen!r}"
         )
+    if chosen == "reuse" and _given(task, "run_as_user"):
+        raise SerializationError(
+            f"task {task.task_id!r}: a process that runs many tries cannot become the run_as_user of one of them;"
+            " leave executor_config['isolation'] at 'fork'"
+        )
     return str(chosen)
 
 
