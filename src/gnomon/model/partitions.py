@@ -231,8 +231,8 @@ class StartOf(_Dateless):
         if not needed <= parts.keys():
             raise PartitionError(f"the partition key {key!r} does not have the form {self.output_format!r}")
         if self.unit == "week":
-            return datetime(int(parts["Y"]), int(parts["m"]), int(parts["d"]))
-        return datetime(int(parts["Y"]), int(parts["quarter"]) * 3 - 2, 1)
+            return _naive(parts["Y"], parts["m"], parts["d"])
+        return _naive(parts["Y"], int(parts["quarter"]) * 3 - 2, 1)
 
     def encode(self, value: Any) -> str:
         naive = value if value.tzinfo is None else value.astimezone(self._zone).replace(tzinfo=None)
@@ -297,9 +297,14 @@ _DIGITS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "V": 2, "U": 2, "W": 
 
 def _parse(key: str, form: str) -> datetime:
     try:
-        return datetime.strptime(key, form)
+        return datetime.strptime(key, form)  # noqa: DTZ007 - keys have their zone from the mapper
     except ValueError as error:
         raise PartitionError(f"the partition key {key!r} does not have the form {form!r}: {error}") from None
+
+
+def _naive(*parts: str | int) -> datetime:
+    year, month, day = map(int, parts)
+    return datetime(year, month, day)  # noqa: DTZ001 - as strptime gives it
 
 
 def _pattern(form: str) -> re.Pattern[str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
@@ -133,6 +132,20 @@ class AssetWatcher:
             raise ValueError(f"AssetWatcher {name!r}: 'trigger' has to be a BaseEventTrigger, not {trigger!r}")
         self.name, self.trigger = name, trigger
 
+    def as_data(self) -> dict[str, Any]:
+        """Return what it takes to make the trigger elsewhere.
+
+        Raises:
+            ValueError: an argument of the trigger has no JSON form.
+        """
+        from gnomon.sdk.runtime import values
+
+        classpath, kwargs = self.trigger.serialize()
+        try:
+            return {"name": self.name, "classpath": classpath, "kwargs": values.to_plain(kwargs)}
+        except values.NotSerializableError as error:
+            raise ValueError(f"AssetWatcher {self.name!r}: the trigger's arguments: {error}") from None
+
 
 class AssetAccessControl:
     """Which teams may make events of an asset."""
@@ -213,7 +226,10 @@ class Asset(os.PathLike[str], BaseAsset):
 
     def as_expression(self) -> dict[str, Any]:
         """Return the condition as data."""
-        return {"asset": {"name": self.name, "uri": self.uri, "group": self.group, "extra": self.extra}}
+        data: dict[str, Any] = {"name": self.name, "uri": self.uri, "group": self.group, "extra": self.extra}
+        if self.watchers:
+            data["watchers"] = [watcher.as_data() for watcher in self.watchers]
+        return {"asset": data}
 
     def iter_assets(self) -> Iterator[tuple[AssetUniqueKey, Asset]]:
         """Yield the asset itself."""
@@ -287,7 +303,7 @@ class AssetAlias(BaseAsset):
 
     def as_expression(self) -> dict[str, Any]:
         """Return the condition as data."""
-        return {"alias": self.name}
+        return {"alias": self.name if self.group == "asset" else {"name": self.name, "group": self.group}}
 
     def iter_asset_aliases(self) -> Iterator[tuple[str, AssetAlias]]:
         """Yield the alias itself."""
@@ -386,103 +402,3 @@ class AssetAliasEvent(NamedTuple):
 def assets_as_data(items: Collection[Any]) -> list[dict[str, Any]]:
     """Return inlets or outlets as data; what is no asset is left out."""
     return [item.as_expression() for item in items if isinstance(item, BaseAsset)]
-
-
-# --------------------------------------------------------------------------------------------------- @asset
-
-
-class MultiAssetDefinition(BaseAsset):
-    """What `@asset.multi` makes of a function: a DAG of one task that makes events of several assets."""
-
-    def __init__(self, name: str, function: Callable[..., Any], outlets: Collection[BaseAsset], source: asset) -> None:
-        self._name, self._function, self._source = name, function, source
-        self._outlets = list(outlets)
-        self._make_dag()
-
-    def as_expression(self) -> dict[str, Any]:
-        """Return the condition that all of its assets are needed."""
-        return AssetAll(*self._outlets).as_expression()
-
-    def iter_assets(self) -> Iterator[tuple[AssetUniqueKey, Asset]]:
-        """Yield its assets."""
-        for outlet in self._outlets:
-            yield from outlet.iter_assets()
-
-    def _make_dag(self) -> None:
-        _dag_of(self._name, self._function, self._outlets, self._source)
-
-
-class AssetDefinition(Asset):
-    """What `@asset` makes of a function: an asset, and a DAG of one task that makes its events."""
-
-    def __init__(self, name: str, function: Callable[..., Any], source: asset) -> None:
-        super().__init__(
-            name=name,
-            uri=name if source.uri is None else source.uri,
-            group=source.group,
-            extra=source.extra,
-            watchers=source.watchers,
-        )
-        self._function = function
-        self._source = source
-        _dag_of(name, function, [self], source)
-
-
-class asset:
-    """Make a DAG of one task out of a function; the task makes an event of the asset of the function's name.
-
-    Args:
-        uri: the asset's URI; its name unless given.
-        name: the asset's name; the function's unless given.
-        group: the asset's group.
-        extra: the asset's extra.
-        watchers: the asset's watchers.
-        schedule: when the DAG runs; also an asset or several.
-        kwargs: further arguments of the DAG, such as dag_id.
-    """
-
-    def __init__(
-        self,
-        *,
-        uri: Any = None,
-        name: str | None = None,
-        group: str = Asset.asset_type,
-        extra: dict[str, Any] | None = None,
-        watchers: list[AssetWatcher] | None = None,
-        schedule: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        self.uri, self.name, self.group, self.extra, self.watchers = uri, name, group, extra, watchers
-        self.dag_arguments = {"schedule": schedule, "catchup": False, **kwargs}
-
-    def __call__(self, function: Callable[..., Any]) -> AssetDefinition:
-        name = self.name or function.__name__
-        _check_asset_function(function)
-        return AssetDefinition(name, function, self)
-
-    @classmethod
-    def multi(cls, *, outlets: Collection[BaseAsset], **kwargs: Any) -> Callable[..., MultiAssetDefinition]:
-        """Make a DAG of one task that makes events of several assets."""
-        if not outlets:
-            raise ValueError("no outlets provided")
-        source = cls(**kwargs)
-
-        def decorate(function: Callable[..., Any]) -> MultiAssetDefinition:
-            _check_asset_function(function)
-            return MultiAssetDefinition(function.__name__, function, outlets, source)
-
-        return decorate
-
-
-def _check_asset_function(function: Callable[..., Any]) -> None:
-    if not re.fullmatch(r"\w+", function.__name__):
-        raise ValueError(f"the function of an asset needs a name, not {function.__name__!r}")
-
-
-def _dag_of(name: str, function: Callable[..., Any], outlets: list[BaseAsset], source: asset) -> None:
-    from gnomon.sdk.dag import DAG
-    from gnomon.sdk.standard.asset_function import AssetFunctionOperator
-
-    arguments = {"dag_id": name, **source.dag_arguments}
-    with DAG(**arguments):
-        AssetFunctionOperator.from_function(function, outlets)

@@ -1,10 +1,14 @@
-"""Partitions of assets: how the partition of an upstream event becomes that of the run downstream."""
+"""Partitions of assets: how the partition of an upstream event becomes that of the run downstream.
+
+What these classes say is data for the scheduler, which works it out with `gnomon.model.partitions`; so do they, when
+somebody asks them. A subclass of the user's own cannot be evaluated there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from enum import Enum
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 
 
@@ -19,21 +23,46 @@ class PartitionMapper:
     expected_decoded_type: ClassVar[type] = str
 
     def __init__(self, *, max_downstream_keys: int | None = None) -> None:
-        if max_downstream_keys is not None and max_downstream_keys < 1:
-            raise ValueError(f"max_downstream_keys must be at least 1, not {max_downstream_keys}")
+        if max_downstream_keys is not None and (not isinstance(max_downstream_keys, int) or max_downstream_keys < 1):
+            raise ValueError(f"max_downstream_keys must be a positive integer or None, got {max_downstream_keys!r}")
         self.max_downstream_keys = max_downstream_keys
 
-    def to_downstream(self, key: str) -> str | Iterable[str]:
-        """Return the key or keys downstream."""
+    def as_data(self) -> dict[str, Any]:
+        """Return the mapper as data; one of the user's own is only named."""
+        if type(self).__module__ != __name__:
+            return {"kind": "custom", "classpath": f"{type(self).__module__}.{type(self).__qualname__}"}
+        limit = {} if self.max_downstream_keys is None else {"max": self.max_downstream_keys}
+        return {**self._fields(), **limit}
+
+    def _fields(self) -> dict[str, Any]:
         raise NotImplementedError(f"{type(self).__name__} does not define to_downstream()")
+
+    def to_downstream(self, key: str) -> str | Iterable[str]:
+        """Return the key or keys downstream.
+
+        Raises:
+            ValueError: the key does not fit.
+        """
+        from gnomon.model.partitions import build
+
+        keys = build(self.as_data()).downstream(key)
+        return keys[0] if len(keys) == 1 and not isinstance(self, FanOutMapper) else keys
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self.as_data())))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.as_data()})"
 
 
 class IdentityMapper(PartitionMapper):
     """The same key."""
 
-    def to_downstream(self, key: str) -> str:
-        """Return the key."""
-        return key
+    def _fields(self) -> dict[str, Any]:
+        return {"kind": "identity"}
 
 
 class FixedKeyMapper(PartitionMapper):
@@ -42,12 +71,11 @@ class FixedKeyMapper(PartitionMapper):
     def __init__(self, downstream_key: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(downstream_key, str) or not downstream_key:
-            raise ValueError(f"downstream_key must be a string that is not empty, not {downstream_key!r}")
+            raise ValueError(f"FixedKeyMapper downstream_key must be a non-empty str; got {downstream_key!r}.")
         self.downstream_key = downstream_key
 
-    def to_downstream(self, key: str) -> str:
-        """Return the one key."""
-        return self.downstream_key
+    def _fields(self) -> dict[str, Any]:
+        return {"kind": "fixed", "key": self.downstream_key}
 
 
 class AllowedKeyMapper(PartitionMapper):
@@ -57,58 +85,51 @@ class AllowedKeyMapper(PartitionMapper):
         super().__init__(**kwargs)
         self.allowed_keys = list(allowed_keys)
 
-    def to_downstream(self, key: str) -> str:
-        """Return the key.
-
-        Raises:
-            ValueError: it is none of those allowed.
-        """
-        if key not in self.allowed_keys:
-            raise ValueError(f"the partition key {key!r} is none of {self.allowed_keys}")
-        return key
+    def _fields(self) -> dict[str, Any]:
+        return {"kind": "allowed", "keys": self.allowed_keys}
 
 
 class ChainMapper(PartitionMapper):
     """Several mappers, one after the other."""
 
-    def __init__(self, *mappers: PartitionMapper, max_downstream_keys: int | None = None) -> None:
+    def __init__(
+        self,
+        mapper0: PartitionMapper,
+        mapper1: PartitionMapper,
+        /,
+        *mappers: PartitionMapper,
+        max_downstream_keys: int | None = None,
+    ) -> None:
         super().__init__(max_downstream_keys=max_downstream_keys)
-        self.mappers = list(mappers)
+        self.mappers = [mapper0, mapper1, *mappers]
 
-    def to_downstream(self, key: str) -> str | Iterable[str]:
-        """Return what the last mapper makes of it."""
-        keys = [key]
-        for mapper in self.mappers:
-            made = [mapper.to_downstream(one) for one in keys]
-            keys = [one for each in made for one in ([each] if isinstance(each, str) else each)]
-        return keys[0] if len(keys) == 1 else keys
+    def _fields(self) -> dict[str, Any]:
+        return {"kind": "chain", "mappers": [mapper.as_data() for mapper in self.mappers]}
 
 
 class ProductMapper(PartitionMapper):
     """A key of several parts; each part has a mapper of its own."""
 
-    def __init__(self, *mappers: PartitionMapper, delimiter: str = "|", max_downstream_keys: int | None = None) -> None:
+    def __init__(
+        self,
+        mapper0: PartitionMapper,
+        mapper1: PartitionMapper,
+        /,
+        *mappers: PartitionMapper,
+        delimiter: str = "|",
+        max_downstream_keys: int | None = None,
+    ) -> None:
         super().__init__(max_downstream_keys=max_downstream_keys)
-        self.mappers, self.delimiter = list(mappers), delimiter
+        self.mappers, self.delimiter = [mapper0, mapper1, *mappers], delimiter
 
-    def to_downstream(self, key: str) -> str | Iterable[str]:
-        """Return all combinations of what the mappers make of the parts.
-
-        Raises:
-            ValueError: the key has another number of parts.
-        """
-        from itertools import product
-
-        parts = key.split(self.delimiter)
-        if len(parts) != len(self.mappers):
-            raise ValueError(f"the partition key {key!r} has {len(parts)} parts, not {len(self.mappers)}")
-        made = [mapper.to_downstream(part) for mapper, part in zip(self.mappers, parts, strict=True)]
-        keys = [self.delimiter.join(one) for one in product(*[[m] if isinstance(m, str) else list(m) for m in made])]
-        return keys[0] if len(keys) == 1 else keys
+    def _fields(self) -> dict[str, Any]:
+        mappers = [mapper.as_data() for mapper in self.mappers]
+        return {"kind": "product", "mappers": mappers, "delimiter": self.delimiter}
 
 
 class _StartOf(PartitionMapper):
     expected_decoded_type = datetime
+    unit: ClassVar[str]
     default_output_format: ClassVar[str] = "%Y-%m-%d"
 
     def __init__(
@@ -124,114 +145,107 @@ class _StartOf(PartitionMapper):
         self.input_format = input_format
         self.output_format = output_format or self.default_output_format
 
-    def start(self, moment: datetime) -> datetime:
-        """Return the start of the period that a moment is in."""
-        raise NotImplementedError
+    def _fields(self) -> dict[str, Any]:
+        from gnomon.sdk.timezone import name_of
 
-    def to_downstream(self, key: str) -> str:
-        """Return the start of the period that the key is in."""
-        moment = datetime.strptime(key, self.input_format)
-        if moment.tzinfo is not None:
-            from gnomon.sdk.timezone import parse_timezone
-
-            zone = parse_timezone(self.timezone) if isinstance(self.timezone, str) else self.timezone
-            moment = moment.astimezone(zone)
-        start = self.start(moment)
-        text = self.output_format.replace("{quarter}", str((start.month + 2) // 3))
-        return start.strftime(text)
-
-
-_MIDNIGHT = {"hour": 0, "minute": 0, "second": 0, "microsecond": 0}
+        zone = self.timezone if isinstance(self.timezone, str) else name_of(self.timezone)
+        formats = {"input_format": self.input_format, "output_format": self.output_format}
+        return {"kind": "start_of", "unit": self.unit, "timezone": zone, **formats}
 
 
 class StartOfHourMapper(_StartOf):
     """The hour."""
 
+    unit = "hour"
     default_output_format = "%Y-%m-%dT%H"
-
-    def start(self, moment: datetime) -> datetime:
-        """Return the start of the hour."""
-        return moment.replace(minute=0, second=0, microsecond=0)
 
 
 class StartOfDayMapper(_StartOf):
     """The day."""
 
-    def start(self, moment: datetime) -> datetime:
-        """Return the start of the day."""
-        return moment.replace(**_MIDNIGHT)  # type: ignore[arg-type]
+    unit = "day"
 
 
 class StartOfWeekMapper(_StartOf):
     """The week; it begins on Monday."""
 
+    unit = "week"
     default_output_format = "%Y-%m-%d (W%V)"
-
-    def start(self, moment: datetime) -> datetime:
-        """Return the start of the week."""
-        return (moment - timedelta(days=moment.weekday())).replace(**_MIDNIGHT)  # type: ignore[arg-type]
 
 
 class StartOfMonthMapper(_StartOf):
     """The month."""
 
+    unit = "month"
     default_output_format = "%Y-%m"
-
-    def start(self, moment: datetime) -> datetime:
-        """Return the start of the month."""
-        return moment.replace(day=1, **_MIDNIGHT)  # type: ignore[arg-type]
 
 
 class StartOfQuarterMapper(_StartOf):
     """The quarter."""
 
+    unit = "quarter"
     default_output_format = "%Y-Q{quarter}"
-
-    def start(self, moment: datetime) -> datetime:
-        """Return the start of the quarter."""
-        return moment.replace(month=(moment.month - 1) // 3 * 3 + 1, day=1, **_MIDNIGHT)  # type: ignore[arg-type]
 
 
 class StartOfYearMapper(_StartOf):
     """The year."""
 
+    unit = "year"
     default_output_format = "%Y"
 
-    def start(self, moment: datetime) -> datetime:
-        """Return the start of the year."""
-        return moment.replace(month=1, day=1, **_MIDNIGHT)  # type: ignore[arg-type]
+
+# ------------------------------------------------------------------------------------ policies and windows
 
 
 class WaitPolicy:
     """When a run that collects several partitions may start."""
 
+    def as_data(self) -> dict[str, Any]:
+        """Return the policy as data."""
+        raise NotImplementedError(f"{type(self).__name__}: use WaitForAll or MinimumCount")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
 
 class WaitForAll(WaitPolicy):
     """When all of them are there."""
 
+    def as_data(self) -> dict[str, Any]:
+        """Return the policy as data."""
+        return {"kind": "all"}
+
 
 class MinimumCount(WaitPolicy):
-    """When so many of them are there."""
+    """When so many of them are there; a negative number is how many may be missing."""
 
     def __init__(self, n: int) -> None:
         if not isinstance(n, int) or isinstance(n, bool) or n == 0:
-            raise ValueError(f"MinimumCount takes an integer other than 0, not {n!r}")
+            raise ValueError(f"MinimumCount takes an integer other than 0, not {n!r}: 0 would always fire")
         self.n = n
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the policy as data."""
+        return {"kind": "minimum", "n": self.n}
 
 
 class Window:
     """A range of partitions."""
 
-    class Direction(Enum):
+    class Direction(StrEnum):
         """Which way the range goes."""
 
         FORWARD = "forward"
         BACKWARD = "backward"
 
     expected_decoded_type: ClassVar[type] = str
+    kind: ClassVar[str] = ""
 
     def __init__(self, *, direction: Window.Direction = Direction.FORWARD) -> None:
-        self.direction = direction
+        self.direction = self.Direction(direction)
 
     def serialize(self) -> dict[str, Any]:
         """Return the window as data."""
@@ -242,57 +256,97 @@ class Window:
         """Return the window that `serialize` wrote."""
         return cls(direction=cls.Direction(data["direction"]))
 
+    def as_data(self) -> dict[str, Any]:
+        """Return the window as data; one of the user's own is only named."""
+        if type(self).__module__ != __name__:
+            return {"kind": "custom", "classpath": f"{type(self).__module__}.{type(self).__qualname__}"}
+        return {"kind": self.kind, **self.serialize()}
 
-class HourWindow(Window):
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self.serialize())))
+
+
+class _TimeWindow(Window):
+    expected_decoded_type = datetime
+
+
+class HourWindow(_TimeWindow):
     """The minutes of an hour."""
 
-    expected_decoded_type = datetime
+    kind = "hour"
 
 
-class DayWindow(Window):
+class DayWindow(_TimeWindow):
     """The hours of a day."""
 
-    expected_decoded_type = datetime
+    kind = "day"
 
 
-class WeekWindow(Window):
+class WeekWindow(_TimeWindow):
     """The days of a week."""
 
-    expected_decoded_type = datetime
+    kind = "week"
 
 
-class MonthWindow(Window):
+class MonthWindow(_TimeWindow):
     """The days of a month."""
 
-    expected_decoded_type = datetime
+    kind = "month"
 
 
-class QuarterWindow(Window):
+class QuarterWindow(_TimeWindow):
     """The months of a quarter."""
 
-    expected_decoded_type = datetime
+    kind = "quarter"
 
 
-class YearWindow(Window):
+class YearWindow(_TimeWindow):
     """The months of a year."""
 
-    expected_decoded_type = datetime
+    kind = "year"
 
 
 class SegmentWindow(Window):
     """A fixed set of segments."""
 
+    kind = "segments"
+
     def __init__(self, segments: Iterable[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if isinstance(segments, str):
-            raise TypeError("segments has to be a list of strings, not a string")
-        self.segments = frozenset(segments)
-        if not self.segments or not all(isinstance(one, str) and one for one in self.segments):
-            raise ValueError("segments has to be a list of strings, none of them empty")
+            raise ValueError("SegmentWindow takes several segment keys, not a string")
+        given = list(segments)
+        for index, key in enumerate(given):
+            if not isinstance(key, str) or not key:
+                raise ValueError(f"SegmentWindow segment keys must be non-empty str; got {key!r} at index {index}")
+        if not given:
+            raise ValueError("SegmentWindow requires at least one segment key; got an empty iterable.")
+        self.segments = frozenset(given)
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the window as data."""
+        return {"segments": sorted(self.segments)}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> SegmentWindow:
+        """Return the window that `serialize` wrote."""
+        return cls(data["segments"])
+
+
+# ----------------------------------------------------------------------------------- of many, and into many
 
 
 class RollupMapper(PartitionMapper):
-    """Many partitions upstream make one downstream."""
+    """Many partitions upstream make one downstream.
+
+    Args:
+        upstream_mapper: from a key upstream to the key of the whole.
+        window: what the whole is made of.
+        wait_policy: how much of it has to be there; all, unless given.
+    """
 
     is_rollup = True
 
@@ -300,16 +354,36 @@ class RollupMapper(PartitionMapper):
         self, *, upstream_mapper: PartitionMapper, window: Window, wait_policy: WaitPolicy | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        wanted, given = window.expected_decoded_type, upstream_mapper.expected_decoded_type
+        if wanted is not given:
+            raise TypeError(
+                f"{type(window).__name__} expects decoded values of type {wanted.__name__!r}, but"
+                f" {type(upstream_mapper).__name__} decodes to {given.__name__!r}"
+            )
         self.upstream_mapper, self.window = upstream_mapper, window
         self.wait_policy = wait_policy or WaitForAll()
 
-    def to_downstream(self, key: str) -> str | Iterable[str]:
-        """Return the key of the whole."""
-        return self.upstream_mapper.to_downstream(key)
+    def _fields(self) -> dict[str, Any]:
+        parts = {"mapper": self.upstream_mapper.as_data(), "window": self.window.as_data()}
+        return {"kind": "rollup", **parts, "wait": self.wait_policy.as_data()}
 
 
 class FanOutMapper(PartitionMapper):
-    """One partition upstream makes many downstream."""
+    """One partition upstream makes many downstream.
+
+    Args:
+        upstream_mapper: from a key upstream to the start of its period.
+        window: what the period is made of.
+        downstream_mapper: what the keys of its parts look like; what fits the window, unless given.
+    """
+
+    default_downstream_mapper_by_window_name: ClassVar[dict[str, type[PartitionMapper]]] = {
+        "DayWindow": StartOfHourMapper,
+        "WeekWindow": StartOfDayMapper,
+        "MonthWindow": StartOfDayMapper,
+        "QuarterWindow": StartOfMonthMapper,
+        "YearWindow": StartOfMonthMapper,
+    }
 
     def __init__(
         self,
@@ -320,4 +394,16 @@ class FanOutMapper(PartitionMapper):
         max_downstream_keys: int | None = None,
     ) -> None:
         super().__init__(max_downstream_keys=max_downstream_keys)
+        if downstream_mapper is None:
+            made = self.default_downstream_mapper_by_window_name.get(type(window).__name__)
+            if made is None:
+                raise ValueError(
+                    f"{type(self).__name__} has no default downstream_mapper for window type"
+                    f" {type(window).__name__}; pass downstream_mapper explicitly."
+                )
+            downstream_mapper = made()
         self.upstream_mapper, self.window, self.downstream_mapper = upstream_mapper, window, downstream_mapper
+
+    def _fields(self) -> dict[str, Any]:
+        parts = {"mapper": self.upstream_mapper.as_data(), "window": self.window.as_data()}
+        return {"kind": "fan_out", **parts, "downstream": self.downstream_mapper.as_data()}

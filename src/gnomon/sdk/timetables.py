@@ -6,6 +6,9 @@ import datetime as dt
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from gnomon.sdk.asset_timetables import AssetOrTimeSchedule as AssetOrTimeSchedule  # noqa: PLC0414 - its known home
+from gnomon.sdk.asset_timetables import AssetTriggeredTimetable as AssetTriggeredTimetable  # noqa: PLC0414
+from gnomon.sdk.asset_timetables import PartitionedAssetTimetable as PartitionedAssetTimetable  # noqa: PLC0414
 from gnomon.sdk.assets import AssetAll, BaseAsset
 from gnomon.sdk.cron import check_cron, describe_cron
 from gnomon.sdk.exceptions import AirflowTimetableInvalid
@@ -370,78 +373,16 @@ class EventsTimetable(_ByTime):
         }
 
 
-class AssetTriggeredTimetable(Timetable):
-    """A run whenever an asset condition is met."""
-
-    kind = "assets"
-    can_be_scheduled = False
-    description = "Triggered by assets"
-
-    def __init__(self, assets: BaseAsset | Collection[BaseAsset]) -> None:
-        self.asset_condition = assets if isinstance(assets, BaseAsset) else AssetAll(*assets)
-
-    @property
-    def summary(self) -> str:
-        """The word "Asset"."""
-        return "Asset"
-
-    def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
-        """Return an interval without length."""
-        return DataInterval.exact(run_after)
-
-    def fields(self) -> dict[str, Any]:
-        """Return the condition."""
-        assert self.asset_condition is not None
-        return {"assets": self.asset_condition.as_expression()}
-
-
-class PartitionedAssetTimetable(AssetTriggeredTimetable):
-    """A run for each partition whose asset condition is met."""
-
-    partitioned = True
-
-    def __init__(
-        self, *, assets: Any, partition_mapper_config: Any = None, default_partition_mapper: Any = None
-    ) -> None:
-        super().__init__(assets)
-        self.partition_mapper_config = partition_mapper_config or {}
-        self.default_partition_mapper = default_partition_mapper
-
-
 class PartitionedAtRuntime(NullTimetable):
     """Never by itself; whoever triggers a run says which partition it is about."""
 
     partitioned = True
-
-
-class AssetOrTimeSchedule(AssetTriggeredTimetable):
-    """A run at each tick of a timetable, and whenever an asset condition is met."""
-
-    kind = "asset_or_time"
-    can_be_scheduled = True
-
-    def __init__(self, *, timetable: Timetable, assets: Any = None, datasets: Any = None) -> None:
-        super().__init__(assets if assets is not None else datasets)
-        self.timetable = timetable
-        self.active_runs_limit = timetable.active_runs_limit
+    description = "Never, partition key(s) set at runtime"
 
     @property
     def summary(self) -> str:
-        """The assets and the time."""
-        return f"Asset or {self.timetable.summary}"
-
-    @property
-    def description(self) -> str:  # type: ignore[override]
-        """The assets and the time, in words."""
-        return f"Triggered by assets or {self.timetable.description}"
-
-    def validate(self) -> None:
-        """Check the timetable."""
-        self.timetable.validate()
-
-    def fields(self) -> dict[str, Any]:
-        """Return the fields of the spec."""
-        return {**super().fields(), "base": self.timetable.to_spec()}
+        """The name of the class."""
+        return "PartitionedAtRuntime"
 
 
 DatasetOrTimeSchedule = AssetOrTimeSchedule

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, and_, delete, exists, or_, select, union, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, or_, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gnomon.model.assets import AssetKey, alias_of, aliases_of, assets_of, key_of, leaves, references_of
@@ -246,7 +246,7 @@ def settle(conn: Connection, asset_ids: Iterable[int], now: Any, *, dag_ids: Ite
     of = t.asset.c
     gone = update(t.asset).where(of.id.in_(ids), of.is_active, ~_is_named()).values(is_active=False, updated_at=now)
     freed = conn.execute(gone.returning(of.name, of.uri)).all()
-    waits = of.id.in_(ids)
+    waits: ColumnElement[bool] = of.id.in_(ids)
     if freed:  # others may have waited for their names
         waits = or_(waits, of.name.in_([row.name for row in freed]), of.uri.in_([row.uri for row in freed]))
     candidates = conn.execute(select(of.id).where(~of.is_active, _is_named(), waits).order_by(of.id)).scalars().all()
@@ -304,5 +304,5 @@ def _warn(conn: Connection, dag_ids: Collection[str], now: Any) -> None:
     of_warning = dag_warning.c
     conn.execute(delete(dag_warning).where(of_warning.warning_type == CONFLICT, of_warning.dag_id.in_(dag_ids)))
     for dag_id, messages in texts.items():
-        row = {"dag_id": dag_id, "warning_type": CONFLICT, "message": "\n".join(messages), "timestamp": now}
-        conn.execute(dag_warning.insert().values(**row))
+        warning = {"dag_id": dag_id, "warning_type": CONFLICT, "message": "\n".join(messages), "timestamp": now}
+        conn.execute(dag_warning.insert().values(**warning))

@@ -112,7 +112,7 @@ class AssetRuns:
             PartitionError: keys cannot be mapped.
         """
         mappers = Mappers.of(waiting.data)
-        made = []
+        made: list[int] = []
         with self._db.write() as conn:
             _check_epoch(conn, epoch)
             for one in partition_queue.pending(conn, waiting.dag_id, partition_queue.definition_of(waiting.data)):

@@ -64,6 +64,7 @@ class Assets:
         limit: int | None = None,
     ) -> list[dict[str, Any]]:
         """Return the events of an asset, or of an alias, in the order of time; times are microseconds."""
+        where: list[ColumnElement[bool]]
         if alias is not None:
             of_alias = select(t.asset_event_alias.c.event_id).join(t.asset_alias).where(t.asset_alias.c.name == alias)
             where = [_e.id.in_(of_alias)]

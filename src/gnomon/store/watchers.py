@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
 
 from gnomon.model.assets import AssetKey
 from gnomon.store import asset_tables as t
@@ -27,6 +27,8 @@ class Watcher(msgspec.Struct, frozen=True):
     id: int
     classpath: str
     kwargs: bytes
+    #: [name, URI] of what it watches
+    assets: list[tuple[str, str]]
     #: why the arguments cannot be read, in place of them
     unreadable: str | None = None
 
@@ -57,7 +59,12 @@ class Watchers:
             ids = list(conn.execute(query.with_for_update(skip_locked=True)).scalars())
             conn.execute(update(t.watcher).where(_w.id.in_(ids)).values(triggerer=triggerer))
             rows = conn.execute(select(_w.id, _w.classpath, _w.kwargs).where(_w.id.in_(ids)).order_by(_w.id)).all()
-        return [self._open(row.id, row.classpath, row.kwargs) for row in rows]
+            watched = select(_l.watcher_id, t.asset.c.name, t.asset.c.uri).distinct().order_by(t.asset.c.name)
+            watched = watched.join(t.asset, t.asset.c.id == _l.asset_id).where(_l.watcher_id.in_(ids))
+            assets: dict[int, list[tuple[str, str]]] = {}
+            for number, name, uri in conn.execute(watched):
+                assets.setdefault(number, []).append((name, uri))
+        return [self._open(row.id, row.classpath, row.kwargs, assets.get(row.id, [])) for row in rows]
 
     def live(self, triggerer: str) -> set[int]:
         """Return the watchers that a triggerer holds and that are still wanted."""
@@ -78,7 +85,7 @@ class Watchers:
             t.asset.c.is_active, t.asset.c.id.in_(select(_l.asset_id).where(_l.watcher_id == watcher_id))
         )
         mine = select(_w.id).where(_w.id == watcher_id, _w.triggerer == triggerer)
-        extra = '{"from_trigger":true,"payload":%s}' % payload.decode()
+        extra = f'{{"from_trigger":true,"payload":{payload.decode()}}}'
         with self._db.write() as conn:
             between_commits(conn)
             if conn.execute(mine).first() is None:
@@ -99,16 +106,16 @@ class Watchers:
             conn.execute(update(t.watcher).where(_w.id == number).values(kwargs=token))
         return len(rows)
 
-    def _open(self, number: int, classpath: str, kwargs: str) -> Watcher:
+    def _open(self, number: int, classpath: str, kwargs: str, assets: list[tuple[str, str]]) -> Watcher:
         if not kwargs.startswith("{"):
             try:
                 kwargs = self._cipher.decrypt(kwargs, f"watcher {number}")
             except SecretError as error:
-                return Watcher(number, classpath, b"{}", str(error))
-        return Watcher(number, classpath, kwargs.encode())
+                return Watcher(number, classpath, b"{}", assets, str(error))
+        return Watcher(number, classpath, kwargs.encode(), assets)
 
 
-def _wanted() -> object:
+def _wanted() -> ColumnElement[bool]:
     return (
         exists()
         .where(_l.watcher_id == t.watcher.c.id)

@@ -93,6 +93,8 @@ class Runner:
         self._loop = loop
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._unwanted: set[int] = set()
+        #: watchers that wait until their last event is stored
+        self._storing: dict[int, asyncio.Event] = {}
         self.over = asyncio.Event()
 
     @property
@@ -100,9 +102,12 @@ class Runner:
         """Whether there is any trigger."""
         return bool(self._tasks)
 
-    def receive(self, message: triggering.StartTrigger | triggering.CancelTrigger) -> None:
-        """Start or end a trigger; in the loop."""
-        if isinstance(message, triggering.StartTrigger):
+    def receive(self, message: triggering.StartTrigger | triggering.CancelTrigger | triggering.EventStored) -> None:
+        """Start or end a trigger, or let it go on; in the loop."""
+        if isinstance(message, triggering.EventStored):
+            if (stored := self._storing.get(message.id)) is not None:
+                stored.set()
+        elif isinstance(message, triggering.StartTrigger):
             if message.id not in self._tasks:
                 task = self._loop.create_task(self._run(message), name=f"trigger {message.id}")
                 self._tasks[message.id] = task
@@ -127,6 +132,9 @@ class Runner:
         report: Any = None
         try:
             trigger = await _make(start)
+            if start.watches is not None:
+                await self._watch(start.id, trigger)
+                return
             event = await _first_event(trigger)
             report = triggering.TriggerFired(id=start.id, payload=values.encode(_payload(event)))
             logging.getLogger("airflow.triggers").info("Trigger fired: %s", event)
@@ -141,9 +149,22 @@ class Runner:
             if trigger is not None:
                 await _clean_up(trigger)
             self._tasks.pop(start.id, None)
+            self._storing.pop(start.id, None)
             self._unwanted.discard(start.id)
             with contextlib.suppress(OSError):
                 self._channel.say(report or triggering.TriggerEnded(id=start.id))
+
+    async def _watch(self, number: int, trigger: Any) -> None:
+        """Report each event, and go on when it is stored."""
+        events = trigger.run()
+        try:
+            async for event in events:
+                stored = self._storing[number] = asyncio.Event()
+                self._channel.say(triggering.TriggerEmitted(id=number, payload=values.encode(event.payload)))
+                await stored.wait()
+        finally:
+            if hasattr(events, "aclose"):
+                await events.aclose()
 
 
 async def _make(start: triggering.StartTrigger) -> Any:
@@ -153,7 +174,16 @@ async def _make(start: triggering.StartTrigger) -> Any:
     trigger.trigger_id = start.id
     if start.owner is not None:
         trigger.task_instance = _owner(start.owner)
+    if start.watches is not None:
+        trigger.asset_state_store = _states_of(start.watches)
     return trigger
+
+
+def _states_of(assets: list[tuple[str, str]]) -> Any:
+    from gnomon.sdk.assets import Asset
+    from gnomon.sdk.runtime.state_store import AssetStateStores
+
+    return AssetStateStores([Asset(name=name, uri=uri) for name, uri in assets])
 
 
 def _owner(owner: triggering.TriggerOwner) -> Any:

@@ -20,6 +20,7 @@ from gnomon.service.config import conf
 from gnomon.service.service import Service
 from gnomon.store import errors
 from gnomon.triggerer.child import Child
+from gnomon.triggerer.watching import Watching
 from gnomon.wire import execution as wire
 from gnomon.wire import triggering
 
@@ -82,6 +83,7 @@ class Triggerer(Service):
         self._database = ThreadPoolExecutor(1, thread_name_prefix="triggerer-store")
         self._answers = ThreadPoolExecutor(8, thread_name_prefix="triggerer-answer")
         self._background: set[asyncio.Task[Any]] = set()
+        self._watching = Watching(store, self._in_store, self._send)
 
     @property
     def held(self) -> int:
@@ -95,7 +97,7 @@ class Triggerer(Service):
 
     async def run(self) -> None:
         self._job = await self._in_store(self._register)
-        listener = self._store.notifier.subscribe(asyncio.get_running_loop(), ("trigger", "run"), self._heard)
+        listener = self._store.notifier.subscribe(asyncio.get_running_loop(), ("trigger", "run", "dag"), self._heard)
         works = (self._look, self._beat, self._keep_runner, self.stopping.wait)
         loops: list[asyncio.Task[Any]] = [asyncio.create_task(work()) for work in works]
         try:
@@ -115,6 +117,8 @@ class Triggerer(Service):
             await child.end()
         with contextlib.suppress(errors.StoreError):
             await self._in_store(lambda: self._store.triggers.release(self._triggerer))
+            if len(self._watching):
+                await self._in_store(lambda: self._store.watchers.release(self._triggerer))
             await self._in_store(lambda: self._store.jobs.end(self._job, clock.now()))
         self._database.shutdown()
         self._answers.shutdown(wait=False, cancel_futures=True)
@@ -143,7 +147,8 @@ class Triggerer(Service):
     # ------------------------------------------------------------------------------------ claiming, ending
 
     def _heard(self, notice: Notice) -> None:
-        if notice.topic == "trigger" or self._held:
+        # A DAG that is paused or not decides about its watchers.
+        if notice.topic in ("trigger", "dag") or self._held:
             self._wake.set()
 
     async def _look(self) -> None:
@@ -153,6 +158,8 @@ class Triggerer(Service):
                 try:
                     await self._end_unwanted()
                     await self._claim()
+                    room = self._capacity - len(self._held)
+                    await self._watching.look(self._triggerer, alive=self._others, room=room)
                 except errors.Unavailable as error:
                     log.warning("the database cannot be reached; trying again", error=str(error))
                     await asyncio.sleep(_RETRY_SECONDS)
@@ -171,7 +178,7 @@ class Triggerer(Service):
                 self._child.send(triggering.CancelTrigger(id=number))
 
     async def _claim(self) -> None:
-        room = self._capacity - len(self._held)
+        room = self._capacity - len(self._held) - len(self._watching)
         if room <= 0:
             return
         claimed = await self._in_store(
@@ -220,6 +227,7 @@ class Triggerer(Service):
             begun = clock.monotonic()
             for trigger in self._held.values():
                 self._start(trigger)
+            self._watching.start_all()
             self._wake.set()
             await self._listen(child)
             self._child = None
@@ -235,6 +243,10 @@ class Triggerer(Service):
                 self.ready()
             elif isinstance(message, triggering.TriggerAsked):
                 self._in_background(self._reply(child, message))
+            elif isinstance(message, triggering.TriggerEmitted):
+                self._in_background(self._watching.emitted(message, self._triggerer))
+            elif isinstance(message, triggering.TriggerFailed | triggering.TriggerEnded) and message.id < 0:
+                self._in_background(self._watching.ended(message.id, getattr(message, "failure", None)))
             elif isinstance(message, triggering.TriggerFired):
                 self._in_background(self._over(message.id, payload=message.payload))
             elif isinstance(message, triggering.TriggerFailed):
@@ -254,10 +266,13 @@ class Triggerer(Service):
             seconds=message.seconds,
             where=message.where,
         )
-        if message.seconds < self._blocked_limit or held is None:
+        if message.seconds < self._blocked_limit or (held is None and message.id >= 0):
             return False
         failure = f"the trigger blocked the event loop for {message.seconds:g} s, at\n{message.where}"
-        await self._over(message.id, failure=failure)
+        if held is None:
+            self._in_background(self._watching.ended(message.id, failure))
+        else:
+            await self._over(message.id, failure=failure)
         return True
 
     async def _reply(self, child: Child, question: triggering.TriggerAsked) -> None:
@@ -293,6 +308,10 @@ class Triggerer(Service):
             self._wake.set()
 
     # ---------------------------------------------------------------------------------------------- plumbing
+
+    def _send(self, message: Any) -> None:
+        if self._child is not None:
+            self._child.send(message)
 
     async def _in_store(self, verb: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._database, verb)

@@ -512,7 +512,7 @@ class XComValues(msgspec.Struct, tag="xcoms"):
 
 
 class RunFound(msgspec.Struct, tag="run"):
-    run: Raw | None  # an encoded RunInfo
+    run: RunInfo | None
 
 
 class Found(msgspec.Struct, tag="found"):

@@ -30,6 +30,14 @@ class StartTrigger(msgspec.Struct, kw_only=True, tag="start"):
     kwargs: Json
     owner: TriggerOwner | None = None
     log_path: str | None = None
+    #: it watches these assets, [name, uri]: it may fire again and again; None for one that a task waits for
+    watches: list[tuple[str, str]] | None = None
+
+
+class EventStored(msgspec.Struct, kw_only=True, tag="stored"):
+    """Triggerer → runner: the last event of a watcher is stored, so that it may go on."""
+
+    id: int
 
 
 class CancelTrigger(msgspec.Struct, kw_only=True, tag="cancel"):
@@ -54,6 +62,13 @@ class RunnerStarted(msgspec.Struct, kw_only=True, tag="started"):
 
 class TriggerFired(msgspec.Struct, kw_only=True, tag="fired"):
     """Runner → triggerer: the first event of a trigger; it has ended."""
+
+    id: int
+    payload: Json
+
+
+class TriggerEmitted(msgspec.Struct, kw_only=True, tag="emitted"):
+    """Runner → triggerer: an event of a watcher, which waits for `EventStored`."""
 
     id: int
     payload: Json
@@ -88,5 +103,5 @@ class LoopBlocked(msgspec.Struct, kw_only=True, tag="blocked"):
     where: str = ""
 
 
-ToRunner = StartTrigger | CancelTrigger | Answered
-FromRunner = RunnerStarted | TriggerFired | TriggerFailed | TriggerEnded | TriggerAsked | LoopBlocked
+ToRunner = StartTrigger | CancelTrigger | EventStored | Answered
+FromRunner = RunnerStarted | TriggerFired | TriggerEmitted | TriggerFailed | TriggerEnded | TriggerAsked | LoopBlocked

@@ -97,9 +97,9 @@ def max_map_length() -> int:
 
 
 def _asset_events(piece: Try) -> list[dict[str, Any]]:
-    if not piece.task.outlets and not dict.__contains__(piece.context, "outlet_events"):
-        return []
-    return list(piece.context["outlet_events"].events())
+    # Reading the attribute would make an empty list in each of the many tasks that have none.
+    outlets = piece.task.__dict__.get("outlets")
+    return list(piece.context["outlet_events"].events(outlets)) if outlets else []
 
 
 # ----------------------------------------------------------------------------------------------- exceptions

@@ -112,7 +112,7 @@ class FakeChannel:
             runs.sort(key=lambda run: run.logical_date or 0)
         elif ask.run_id is not None:
             runs = [run for run in runs if run.run_id == ask.run_id]
-        return wire.RunFound(msgspec.Raw(msgspec.msgpack.encode(runs[-1])) if runs else None)
+        return wire.RunFound(runs[-1] if runs else None)
 
     def _GetTaskStates(self, ask: wire.GetTaskStates) -> wire.Reply:
         return wire.Found(json.dumps(self.states).encode())

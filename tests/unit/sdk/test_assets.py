@@ -6,6 +6,7 @@ import pytest
 
 from gnomon.sdk import DAG, Asset, AssetAlias, AssetAll, AssetAny, AssetWatcher, Metadata, asset
 from gnomon.sdk.assets import Dataset, sanitize_uri
+from gnomon.sdk.trigger import BaseEventTrigger
 from gnomon.sdk.authoring import DagContext
 from gnomon.sdk.standard.empty import EmptyOperator
 
@@ -85,23 +86,67 @@ def test_metadata_and_watchers():
         AssetWatcher("w", "no trigger")
 
 
+def make_one(self, context, outlet_events, source, known="here"):
+    pass
+
+
+def make_several():
+    pass
+
+
 def test_an_asset_function_is_a_dag_of_one_task(as_data, monkeypatch):
     monkeypatch.setattr(DagContext, "autoregistered_dags", set())
     monkeypatch.setattr(DagContext, "current_autoregister_module_name", __name__)
 
-    @asset(schedule="@daily", uri="s3://b/made")
-    def made(self, context, source):
-        pass
-
-    @asset.multi(outlets=[Asset("x"), Asset("y")], schedule=made)
-    def several():
-        pass
+    made = asset(schedule="@daily", uri="s3://b/made")(make_one)
+    asset.multi(outlets=[Asset("x"), Asset("y")], schedule=made, dag_id="several")(make_several)
 
     dags = {dag.dag_id: dag for dag, _ in DagContext.autoregistered_dags}
     assert isinstance(made, Asset)
     assert made.uri == "s3://b/made"
-    task = as_data(dags["made"]).tasks[0]
+    task = as_data(dags["make_one"]).tasks[0]
     assert task.outlets[0]["asset"]["uri"] == "s3://b/made"
     assert task.inlets == [{"ref": {"name": "source"}}]
     assert len(as_data(dags["several"]).tasks[0].outlets) == 2
-    assert as_data(dags["several"]).timetable.assets["asset"]["name"] == "made"
+    assert as_data(dags["several"]).timetable.assets["asset"]["name"] == "make_one"
+
+
+class EachMinute(BaseEventTrigger):
+    def __init__(self, queue):
+        super().__init__()
+        self.queue = queue
+
+    def serialize(self):
+        return "some.where.EachMinute", {"queue": self.queue}
+
+    async def run(self):
+        yield None
+
+
+def wild(*things):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [(EachMinute.serialize, "nested function"), (wild, r"wildcard '\*things'")],
+)
+def test_what_cannot_be_an_asset_function(function, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        asset(schedule=None)(function)
+
+
+def test_a_watcher_travels_with_its_asset():
+    watched = Asset("a", watchers=[AssetWatcher("w", EachMinute(("x", 1)))])
+
+    (data,) = watched.as_expression()["asset"]["watchers"]
+
+    assert (data["name"], data["classpath"]) == ("w", "some.where.EachMinute")
+    assert data["kwargs"]["queue"]["__data__"] == ["x", 1]
+
+
+def test_a_watcher_whose_trigger_cannot_travel():
+    watched = Asset("a", watchers=[AssetWatcher("w", EachMinute(object()))])
+
+    with pytest.raises(ValueError, match=r"AssetWatcher 'w'.*no JSON form"):
+        watched.as_expression()

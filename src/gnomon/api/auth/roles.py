@@ -23,6 +23,7 @@ class Access(NamedTuple):
 
 
 DAGS = Access(Role.VIEWER, Role.USER)
+ASSETS = Access(Role.VIEWER, Role.OP)
 POOLS = Access(Role.VIEWER, Role.OP)
 CONNECTIONS = Access(Role.OP, Role.OP)
 VARIABLES = Access(Role.OP, Role.OP)

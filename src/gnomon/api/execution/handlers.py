@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gnomon.api.execution import human_input, state_store
+from gnomon.api.execution import assets, human_input, state_store
 from gnomon.api.refusals import AnswerPending, TriggerRefused
 from gnomon.api.targets import members
 from gnomon.api.triggering import TriggerRequest, trigger_run
@@ -220,7 +220,7 @@ def _check_own_run(self: Handlers, key: Caller, dag_id: str, run_id: str) -> Non
 def get_dag_run(self: Handlers, key: Caller, ask: wire.GetDagRun) -> wire.Reply:
     """A run, or none."""
     found = _previous_run(self, ask) if ask.previous else _named_run(self, ask)
-    return wire.RunFound(None if found is None else msgspec.Raw(wire.encode(run_info(found))))
+    return wire.RunFound(None if found is None else run_info(found))
 
 
 def _previous_run(self: Handlers, ask: wire.GetDagRun) -> Run | None:
@@ -262,6 +262,7 @@ def run_info(run: Run) -> wire.RunInfo:
         conf=run.conf.encode(),
         triggering_user=run.triggering_user_name,
         partition_key=run.partition_key,
+        partition_date=_micros(run.partition_date),
         note=run.note,
     )
 
@@ -455,5 +456,6 @@ TABLE: dict[type, Callable[[Handlers, Caller, Any], wire.Reply]] = {
     wire.MaskSecret: mask_secret,
     **human_input.TABLE,
     **state_store.TABLE,
+    **assets.TABLE,
     wire.Custom: custom,
 }

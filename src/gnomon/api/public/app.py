@@ -63,6 +63,11 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "gnomon.api.public.routes.variables": (API, "variables(/.*)?", ("variables",)),
     "gnomon.api.public.routes.connections": (API, "connections(/.*)?", ("connections",)),
     "gnomon.api.public.routes.connection_forms": ("/ui", "connections/hook_meta", ("forms",)),
+    "gnomon.api.public.routes.assets": (
+        API,
+        f"assets(/(?!.*state-store).*)?|dags/[^/]+/assets/.*|{_RUN}/upstreamAssetEvents",
+        ("assets", "queues", "upstream"),
+    ),
     "gnomon.api.public.routes.pools": (API, "pools(/.*)?", ("pools",)),
     "gnomon.api.public.routes.admin": (
         API,

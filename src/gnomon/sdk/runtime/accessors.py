@@ -1,9 +1,9 @@
-"""What `conn`, `var`, `macros` and the asset entries of the context give."""
+"""What `conn`, `var` and `macros` of the context give."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from gnomon.sdk.types import NOTSET, is_arg_set
@@ -85,123 +85,6 @@ class MacrosAccessor:
 
     def __repr__(self) -> str:
         return "<MacrosAccessor>"
-
-
-# -------------------------------------------------------------------------------------------------- assets
-
-
-class OutletEventAccessor:
-    """What a task says about one asset or alias it has updated."""
-
-    def __init__(self, key: Any) -> None:
-        self.key = key
-        self.extra: dict[str, Any] = {}
-        self.asset_alias_events: list[dict[str, Any]] = []
-        self.partition_keys: list[str] = []
-
-    def add(self, asset: Any, extra: dict[str, Any] | None = None) -> None:
-        """Emit an event for `asset` through this alias."""
-        if not _is_alias(self.key):
-            return
-        event = {
-            "source_alias_name": self.key.name,
-            "dest_asset_key": _asset_key(asset),
-            "dest_asset_extra": dict(getattr(asset, "extra", None) or {}),
-            "extra": extra or {},
-        }
-        self.asset_alias_events.append(event)
-
-    def add_partitions(self, keys: str | list[str]) -> None:
-        """Say which partitions of the asset were updated."""
-        self.partition_keys.extend([keys] if isinstance(keys, str) else keys)
-
-
-class OutletEventAccessors:
-    """`outlet_events`: one accessor per outlet, made when it is first asked for."""
-
-    def __init__(self, outlets: list[Any] | None = None) -> None:
-        self._outlets = outlets or []
-        self._accessors: dict[tuple[str, str], OutletEventAccessor] = {}
-
-    def __getitem__(self, key: Any) -> OutletEventAccessor:
-        if isinstance(key, str):  # Airflow 2 also took the name or URI
-            key = next((one for one in self._outlets if key in (getattr(one, "uri", None), one.name)), key)
-        name = _identity(key)
-        if name not in self._accessors:
-            self._accessors[name] = OutletEventAccessor(key)
-        return self._accessors[name]
-
-    def for_asset(self, *, name: str | None = None, uri: str | None = None) -> OutletEventAccessor:
-        """Return the accessor of the asset with this name or URI."""
-        for outlet in self._outlets:
-            if not _is_alias(outlet) and (name in (None, outlet.name) and uri in (None, outlet.uri)):
-                return self[outlet]
-        raise KeyError(name or uri)
-
-    def for_asset_alias(self, *, name: str) -> OutletEventAccessor:
-        """Return the accessor of the alias with this name."""
-        for outlet in self._outlets:
-            if _is_alias(outlet) and outlet.name == name:
-                return self[outlet]
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter([accessor.key for accessor in self._accessors.values()])
-
-    def __len__(self) -> int:
-        return len(self._accessors)
-
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Yield what travels with a success: one entry per outlet, partition and alias event."""
-        for outlet in self._outlets:
-            if not _is_alias(outlet):
-                accessor = self[outlet]
-                for partition in accessor.partition_keys or [None]:  # type: ignore[list-item]
-                    event: dict[str, Any] = {"dest_asset_key": _asset_key(outlet), "extra": accessor.extra}
-                    yield event if partition is None else {**event, "partition_key": partition}
-        for accessor in self._accessors.values():
-            yield from accessor.asset_alias_events
-
-
-class InletEventsAccessors:
-    """`inlet_events`: the events of the task's inlets."""
-
-    def __init__(self, inlets: list[Any]) -> None:
-        self._inlets = inlets
-
-    def __getitem__(self, key: Any) -> Any:
-        """Return the events of an inlet, oldest first."""
-        import json
-
-        from gnomon.sdk.runtime.channel import require_channel
-        from gnomon.sdk.runtime.dag_run import found_value
-        from gnomon.wire import execution as wire
-
-        inlet = self._inlets[key] if isinstance(key, int) else key
-        body = {"alias": inlet.name} if _is_alias(inlet) else {"asset": _asset_key(inlet)}
-        request = wire.Custom(noun="asset_events", verb="list", body=json.dumps(body).encode())
-        return found_value(require_channel().ask(request))
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._inlets)
-
-    def __len__(self) -> int:
-        return len(self._inlets)
-
-
-def _is_alias(key: Any) -> bool:
-    return not hasattr(key, "uri")
-
-
-def _identity(key: Any) -> tuple[str, str]:
-    if isinstance(key, str):
-        return ("name", key)
-    return ("alias", key.name) if _is_alias(key) else ("asset", f"{getattr(key, 'name', '')}\0{key.uri}")
-
-
-def _asset_key(asset: Any) -> dict[str, str]:
-    uri = getattr(asset, "uri", None)
-    return {"name": getattr(asset, "name", None) or uri or "", "uri": uri or ""}
 
 
 # ------------------------------------------------------------------------------------------------- laziness

@@ -18,10 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from gnomon.sdk.runtime.accessors import (
     ConnectionAccessor,
-    InletEventsAccessors,
     Lazy,
     MacrosAccessor,
-    OutletEventAccessors,
     Variables,
 )
 from gnomon.sdk.runtime.current import get_current_context as get_current_context  # noqa: PLC0414 - its old home
@@ -143,7 +141,11 @@ def context_merge(context: dict[str, Any], *args: Any, **kwargs: Any) -> None:
 
 def context_get_outlet_events(context: dict[str, Any]) -> Any:
     """Return the accessors of the task's outlets."""
-    return context["outlet_events"] if "outlet_events" in context else OutletEventAccessors()
+    if "outlet_events" in context:
+        return context["outlet_events"]
+    from gnomon.sdk.runtime.asset_events import OutletEventAccessors
+
+    return OutletEventAccessors()
 
 
 # -------------------------------------------------------------------------------------------------- params
@@ -200,11 +202,28 @@ def _key(ti: RuntimeTaskInstance) -> str:
     return f"{ti.dag_id}__{ti.task_id}__{last}"
 
 
-def _triggering_events(ti: RuntimeTaskInstance) -> dict[str, list[Any]]:
+def _outlet_events(ti: RuntimeTaskInstance) -> Any:
+    from gnomon.sdk.runtime.asset_events import OutletEventAccessors
+
+    return OutletEventAccessors(ti.task.outlets)
+
+
+def _inlet_events(ti: RuntimeTaskInstance) -> Any:
+    from gnomon.sdk.runtime.asset_events import InletEventsAccessors
+
+    return InletEventsAccessors(ti.task.inlets)
+
+
+def _triggering_events(ti: RuntimeTaskInstance) -> Any:
+    from gnomon.sdk.runtime.asset_events import TriggeringAssetEvents
+
+    return TriggeringAssetEvents(ti.dag_run.consumed_asset_events)
+
+
+def _triggering_datasets(ti: RuntimeTaskInstance) -> dict[str, list[Any]]:
     by_uri: dict[str, list[Any]] = {}
     for event in ti.dag_run.consumed_asset_events:
-        asset = event.get("asset") or {}
-        by_uri.setdefault(asset.get("uri") or asset.get("name") or "", []).append(event)
+        by_uri.setdefault(event.uri, []).append(event)
     return by_uri
 
 
@@ -224,11 +243,11 @@ _ALWAYS: dict[str, _Maker] = {
     "conn": lambda ti: ConnectionAccessor(),
     "dag_run": lambda ti: ti.dag_run,
     "expanded_ti_count": lambda ti: ti.expanded_count,
-    "inlet_events": lambda ti: InletEventsAccessors(ti.task.inlets),
+    "inlet_events": _inlet_events,
     "inlets": lambda ti: ti.task.inlets,
     "macros": lambda ti: MacrosAccessor(),
     "map_index_template": lambda ti: ti.task.map_index_template,
-    "outlet_events": lambda ti: OutletEventAccessors(ti.task.outlets),
+    "outlet_events": _outlet_events,
     "outlets": lambda ti: ti.task.outlets,
     "params": merged_params,
     "prev_end_date_success": _previous("end_date"),
@@ -303,7 +322,7 @@ _IN_2: dict[str, _Maker] = {
     "prev_execution_date_success": _previous("logical_date"),
     "tomorrow_ds": _day(_shifted(1)),
     "tomorrow_ds_nodash": _day(_shifted(1), dashes=False),
-    "triggering_dataset_events": _triggering_events,
+    "triggering_dataset_events": _triggering_datasets,
     "yesterday_ds": _day(_shifted(-1)),
     "yesterday_ds_nodash": _day(_shifted(-1), dashes=False),
 }
@@ -328,7 +347,8 @@ REMOVED = {
 
 #: Entries that ask the control side, or work on the schedule.
 ASKING = frozenset(
-    {key for key in (*_ALWAYS, *_WITH_LOGICAL_DATE, *_IN_2) if key.startswith(("prev_", "next_"))} | {"conf"}
+    {key for key in (*_ALWAYS, *_WITH_LOGICAL_DATE, *_IN_2) if key.startswith(("prev_", "next_"))}
+    | {"conf", "triggering_asset_events", "triggering_dataset_events"}
 )
 
 _WITHOUT_DATE = {**_ALWAYS, **_NEW_IN_3}

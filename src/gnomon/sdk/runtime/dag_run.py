@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from calendar import timegm
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gnomon.sdk.runtime.channel import require_channel
@@ -12,6 +13,8 @@ from gnomon.wire import execution as wire
 
 if TYPE_CHECKING:
     from pendulum import DateTime
+
+    from gnomon.sdk.runtime.asset_events import AssetEventResult
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,6 +76,7 @@ class DagRun:
     start_date = _Moment()
     end_date = _Moment()
     queued_at = _Moment()
+    partition_date = _Moment()
     if TYPE_CHECKING:
         id: int
         run_type: str
@@ -124,16 +128,17 @@ class DagRun:
         """Whether somebody triggered the run, as Airflow 2 called it."""
         return self.run_type not in ("scheduled", "backfill", "asset_triggered")
 
-    @property
-    def partition_date(self) -> Any:
-        """The date of the run's partition."""
-        return self.__dict__.get("_partition_date")
+    @cached_property
+    def consumed_asset_events(self) -> list[AssetEventResult]:
+        """The asset events that this run was created for; asked for when they are looked at."""
+        from gnomon.sdk.runtime.asset_events import triggering
+
+        return triggering(self)
 
     @property
-    def consumed_asset_events(self) -> list[dict[str, Any]]:
-        """The asset events that this run was created for, as data."""
-        events: list[dict[str, Any]] = json.loads(self._info.consumed_asset_events)
-        return events
+    def consumed_dataset_events(self) -> list[AssetEventResult]:
+        """The same, by its name of Airflow 2."""
+        return self.consumed_asset_events
 
     def get_state(self) -> str:
         """Return the state now."""
@@ -205,8 +210,6 @@ def find_run(
     state: str | None = None,
 ) -> DagRun | None:
     """Ask for a run; None if there is no such one."""
-    import msgspec
-
     reply = require_channel().ask(
         wire.GetDagRun(dag_id=dag_id, run_id=run_id, logical_date=micros(logical_date), previous=previous, state=state)
     )
@@ -216,7 +219,7 @@ def find_run(
         raise RuntimeError(reply.message)
     if not isinstance(reply, wire.RunFound) or reply.run is None:
         return None
-    return DagRun(msgspec.msgpack.decode(reply.run, type=wire.RunInfo))
+    return DagRun(reply.run)
 
 
 def found_value(reply: wire.Reply) -> Any:

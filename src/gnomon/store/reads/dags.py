@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true
 
 from gnomon.model.states import DagRunState
 from gnomon.store import tables as t
+from gnomon.store.reads.assets import depends_on
 from gnomon.store.reads.columns import dag_display_name, labelled
 from gnomon.store.reads.listing import Filter, Listing, Page, Query, contains, equals, fetch, one_of, patterns
 from gnomon.store.reads.versions import VersionCache
@@ -75,6 +76,9 @@ _COLUMNS = labelled(
     version_id=t.dag.c.version_id,
 )
 
+#: The kinds of timetables that wait for assets.
+_WAITING = ["assets", "partitioned_assets", "asset_or_time"]
+
 DAGS = Listing(
     name="dags",
     select=select(*_COLUMNS).select_from(_source),
@@ -96,7 +100,8 @@ DAGS = Listing(
         Filter("dag_run_state", lambda states: _run_exists(t.dag_run.c.state, "in_", states), many=True),
         Filter("is_favorite", lambda on: true(), "bool"),  # needs the user, in `page`
         one_of("timetable_type", t.dag.c.timetable_type),
-        Filter("has_asset_schedule", lambda on: t.dag.c.timetable_type.in_(["assets", "asset_or_time"]) == on, "bool"),
+        Filter("asset_dependency", depends_on),
+        Filter("has_asset_schedule", lambda on: t.dag.c.timetable_type.in_(_WAITING) == on, "bool"),
     ),
     orders={
         "dag_id": t.dag.c.dag_id,

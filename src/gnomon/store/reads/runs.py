@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from gnomon.model.states import DagRunState, DagRunType
 from gnomon.store import tables as t
 from gnomon.store.reads import versions
+from gnomon.store.reads.assets import consumed_by
 from gnomon.store.reads.columns import labelled, run_dag_display_name, run_duration
 from gnomon.store.reads.listing import Filter, Listing, Page, Query, contains, equals, fetch, one_of, patterns, ranges
 
@@ -65,6 +66,8 @@ RUNS = Listing(
         *patterns("triggering_user_name", run.triggering_user_name),
         *patterns("dag_id", run.dag_id),
         *patterns("partition_key", run.partition_key),
+        *ranges("partition_date", run.partition_date),
+        Filter("consuming_asset_pattern", consumed_by),
     ),
     orders={
         "id": run.id,

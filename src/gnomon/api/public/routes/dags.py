@@ -14,6 +14,7 @@ from gnomon.api.auth.tokens import sign
 from gnomon.api.context import Context, Ctx, CurrentUser, router
 from gnomon.api.public import params
 from gnomon.api.public.models import dags as models
+from gnomon.model.assets import shown
 from gnomon.store.errors import DagNotFound
 from gnomon.store.reads import dags as reads
 from gnomon.store.reads import versions
@@ -127,7 +128,7 @@ def _details(dag: SerializedDag) -> dict[str, Any]:
     return {
         "catchup": dag.catchup,
         "dag_run_timeout": dag.dagrun_timeout,
-        "asset_expression": dag.timetable.assets,
+        "asset_expression": shown(dag.timetable.assets),
         "doc_md": inspect.cleandoc(dag.doc_md) if dag.doc_md else dag.doc_md,
         "start_date": instant(dag.start_date),
         "end_date": instant(dag.end_date),
