@@ -191,7 +191,7 @@ def _is_satisfied(listed: Path, records: Path, cwd: Path) -> bool:
     command = [uv, "pip", "install", "--dry-run", "--offline", "--python", sys.executable]
     command += ["--override", str(records / "overrides.txt"), "-r", str(listed)]
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    return done.returncode == 0 and "Would" not in done.stderr
+    return done.returncode == 0 and "Would make no changes" in done.stderr
 
 
 def _run(command: list[str], cwd: Path) -> None:

@@ -52,6 +52,7 @@ def _url_if_there() -> str | None:
 
 def _point_at(folder: Path, project: Project | None) -> None:
     from gnomon.service.config import conf, config_file
+    from gnomon.service.home import airflow_home
 
     # What was found relative to the real home must be found from this one too.
     pinned = {
@@ -60,6 +61,9 @@ def _point_at(folder: Path, project: Project | None) -> None:
         "AIRFLOW_CONFIG": str(config_file()),
     }
     os.environ.update({name: str(value) for name, value in pinned.items() if value})
+    config = airflow_home() / "config"
+    if project is None and config.is_dir():
+        (folder / "config").symlink_to(config.resolve(), target_is_directory=True)
     os.environ["AIRFLOW_HOME"] = str(folder)
     os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{folder / 'airflow.db'}"
     os.environ["AIRFLOW__LOGGING__BASE_LOG_FOLDER"] = str(folder / "logs")

@@ -23,7 +23,7 @@ class Surroundings(NamedTuple):
     files: list[str]
     #: why no DAG may be used
     error: str | None
-    #: what the files looked like
+    #: what the files, and the places where there may be some, looked like
     stamps: dict[str, tuple[int, int]]
 
 
@@ -37,18 +37,18 @@ def prepare(owned: tuple[str, ...]) -> Surroundings:
         owned: the folders of the project, see `project.roots`.
     """
     global _present
+    folder = plugins.plugins_folder()
     if _present is not None:
-        if all(_stamp(path) == stamp for path, stamp in _present.stamps.items()):
+        if folder in _present.stamps and all(_stamp(path) == stamp for path, stamp in _present.stamps.items()):
             return _present
         plugins.forget()
         policies.forget()
         project.release()
-    _present = _load(owned)
+    _present = _load(owned, folder)
     return _present
 
 
-def _load(owned: tuple[str, ...]) -> Surroundings:
-    folder = plugins.plugins_folder()
+def _load(owned: tuple[str, ...], folder: str) -> Surroundings:
     files = _plugin_files(folder)
     error = None
     with project.touched(owned) as found:
@@ -61,9 +61,10 @@ def _load(owned: tuple[str, ...]) -> Surroundings:
     depended = {*found.files, *(os.path.realpath(path) for path in files)} - {project.OUTSIDE}
     depended.update(os.path.realpath(path) + os.sep for path in plugins.plugins_folder_dependencies(folder))
     config = os.path.join(airflow_home(), "config")
+    local_settings = os.path.join(os.path.realpath(config), f"{policies.LOCAL_SETTINGS}.py")
     if os.path.isdir(config):
-        depended.add(os.path.join(os.path.realpath(config), f"{policies.LOCAL_SETTINGS}.py"))
-    return Surroundings(sorted(depended), error, {path: _stamp(path) for path in depended})
+        depended.add(local_settings)
+    return Surroundings(sorted(depended), error, {path: _stamp(path) for path in {*depended, folder, local_settings}})
 
 
 def _plugin_files(folder: str) -> list[str]:

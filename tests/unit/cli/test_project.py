@@ -6,7 +6,7 @@ import pytest
 
 from gnomon.cli import project as projects
 from gnomon.cli import scaffold
-from gnomon.cli.dev_start import missing_requirements, parse_wait
+from gnomon.cli.dev_start import parse_wait
 from gnomon.cli.errors import CommandError, did_you_mean
 
 
@@ -127,15 +127,6 @@ def test_the_examples_are_what_dev_init_makes(tmp_path, request):
 
     for name in scaffold.FILES:
         assert (examples / name).read_text() == (tmp_path / name).read_text(), name
-
-
-def test_requirements_that_are_not_installed_are_named(tmp_path):
-    path = tmp_path / "requirements.txt"
-    path.write_text("# comment\npytest>=8\n\nno-such-package==1.0  # why\n-r other.txt\n")
-
-    (line,) = missing_requirements(path)
-
-    assert line.startswith("requirements.txt:4: no-such-package is not installed")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("5m", 300), ("1m30s", 90), ("1h", 3600)])
