@@ -27,7 +27,7 @@ airflow.cli.cli_parser gnomon.sdk.core.commands AirflowHelpFormatter DefaultHelp
 airflow.cli.utils gnomon.sdk.core.commands CliConflictError
 airflow.cli.simple_table gnomon.sdk.core.actions AirflowConsole
 airflow.cli.commands.daemon_utils gnomon.sdk.core.actions run_command_with_daemon_option
-airflow.utils.cli gnomon.sdk.core.actions action_cli get_bagged_dag get_dag get_dags process_subdir setup_locations sigint_handler sigquit_handler suppress_logs_and_warning
+airflow.utils.cli gnomon.sdk.core.actions action_cli get_bagged_dag get_dags process_subdir setup_locations sigint_handler sigquit_handler suppress_logs_and_warning
 airflow.utils.platform gnomon.sdk.core.actions is_tty is_terminal_support_colors
 airflow.utils.platform gnomon.sdk.core.processes IS_WINDOWS
 airflow.utils.process_utils gnomon.sdk.core.processes *
@@ -50,7 +50,6 @@ airflow.config_templates.airflow_local_settings gnomon.sdk.core.remote_logs DEFA
 airflow.sdk.log gnomon.sdk.core.remote_logs configure_logging relative_path_from_logger
 airflow.sdk.log gnomon.sdk.core.masking reset_secrets_masker
 airflow.sdk.execution_time.secrets_masker gnomon.sdk.core.masking SecretsMasker Redactable Redacted _secrets_masker should_hide_value_for_key
-airflow.utils.log.secrets_masker gnomon.sdk.core.masking SecretsMasker Redactable Redacted _secrets_masker should_hide_value_for_key DEFAULT_SENSITIVE_FIELDS
 airflow.sdk._shared.secrets_masker gnomon.sdk.core.masking SecretsMasker Redactable Redacted _secrets_masker should_hide_value_for_key DEFAULT_SENSITIVE_FIELDS
 airflow.sdk._shared.secrets_masker gnomon.sdk.log mask_secret redact
 airflow.sdk._shared.module_loading gnomon.sdk.legacy import_string qualname is_valid_dotpath iter_namespace
@@ -114,7 +113,9 @@ airflow.models.team gnomon.sdk.unavailable Team
 airflow.sdk.bases.xcom gnomon.sdk.core.messages XComCoordinate
 airflow.sdk.definitions._internal.dag_parsing_context gnomon.sdk.runtime.current get_parsing_context
 airflow.sdk.definitions._internal.dag_parsing_context gnomon.sdk.core.introspection _airflow_parsing_context_manager=parsing_context
+airflow.sdk.definitions._internal.abstractoperator gnomon.sdk.core.defaults TaskStateChangeCallback DEFAULT_OWNER DEFAULT_QUEUE DEFAULT_TASK_EXECUTION_TIMEOUT DEFAULT_RETRIES DEFAULT_RETRY_DELAY DEFAULT_POOL_SLOTS DEFAULT_PRIORITY_WEIGHT DEFAULT_TRIGGER_RULE DEFAULT_WEIGHT_RULE
 airflow.sdk.definitions._internal.decorators gnomon.sdk.source remove_task_decorator
+airflow.sdk.definitions._internal.decorators gnomon.sdk.core.defaults fixup_decorator_warning_stack
 airflow.sdk.execution_time.cache gnomon.sdk.core.secret_cache SecretCache
 airflow.sdk.execution_time.comms gnomon.sdk.core.messages XComResult
 airflow.sdk.execution_time.context gnomon.sdk.runtime.exported AIRFLOW_VAR_NAME_FORMAT_MAPPING DEFAULT_FORMAT_PREFIX ENV_VAR_FORMAT_PREFIX
@@ -125,9 +126,8 @@ airflow.sdk.state gnomon.sdk.core.messages StoreScope
 airflow.settings gnomon.sdk.core.settings AIRFLOW_HOME DAGS_FOLDER PLUGINS_FOLDER LOG_FORMAT SIMPLE_LOG_FORMAT LOGGING_LEVEL DAEMON_UMASK EXECUTE_TASKS_NEW_PYTHON_INTERPRETER MASK_SECRETS_IN_LOGS STATE_COLORS WEB_COLORS KILOBYTE MEGABYTE AsyncSession engine async_engine initialize configure_orm configure_vars reconfigure_orm dispose_orm
 airflow.settings json json=.
 airflow.utils.helpers gnomon.sdk.legacy ask_yesno build_airflow_url_with_query render_template
+airflow.utils.context gnomon.sdk.core.defaults context_copy_partial
 airflow.utils.providers_configuration_loader gnomon.sdk.core.settings providers_configuration_loaded
-airflow.utils.operator_helpers gnomon.sdk.runtime.exported AIRFLOW_VAR_NAME_FORMAT_MAPPING DEFAULT_FORMAT_PREFIX ENV_VAR_FORMAT_PREFIX
-airflow.utils.operator_helpers gnomon.sdk.core.callback_runner ExecutionCallableRunner
 airflow.utils.db gnomon.sdk.unavailable DBLocks create_global_lock check initdb resetdb upgradedb merge_conn create_default_connections add_default_pool_if_not_exists
 airflow.utils.db_cleanup gnomon.sdk.unavailable run_cleanup
 airflow.utils.db_manager gnomon.sdk.unavailable BaseDBManager RunDBManager

@@ -183,8 +183,11 @@ def _module_at(home: Home, wanted: str) -> ModuleType:
         return import_module(home.module)
     except ModuleNotFoundError as error:
         provider = provider_of(home.module)
-        if provider is None or error.name is None or not f"{home.module}.".startswith(f"{error.name}."):
+        if provider is None or error.name is None:
             raise
+        if not f"{home.module}.".startswith(f"{error.name}."):
+            other = provider_of(error.name) or error.name.partition(".")[0]
+            raise ImportError(f"{wanted} is {home.path} now, which needs {error.name}; install {other}") from error
         if provider_of(error.name) == provider and _is_there(provider):
             raise ImportError(
                 f"{wanted} became {home.path}, which the installed release of {provider} does not have any more"

@@ -107,9 +107,6 @@ airflow.sdk.execution_time.xcom gnomon.sdk.runtime.xcom XCom BaseXCom
 
 # what providers and older DAG files import from the core
 airflow.assets gnomon.sdk.assets *
-airflow.decorators.base gnomon.sdk.taskflow *
-airflow.decorators.base gnomon.sdk.calls KeywordParameters determine_kwargs
-airflow.decorators.base gnomon.sdk.mapping DecoratedMappedOperator
 airflow.hooks gnomon.sdk.hook BaseHook
 airflow.macros gnomon.sdk.macros *
 airflow.models gnomon.sdk DAG BaseOperator BaseOperatorLink BaseXCom Connection Param SkipMixin Variable XComArg
@@ -122,14 +119,12 @@ airflow.models gnomon.parsing.dagbag DagBag
 airflow.models gnomon.sdk.unavailable Base DagModel DagTag DagWarning Log Pool RenderedTaskInstanceFields TaskInstanceHistory TaskReschedule Trigger
 airflow.models.asset gnomon.sdk.unavailable AssetModel AssetEvent AssetAliasModel
 airflow.models.connection gnomon.sdk.connection Connection
-airflow.models.dag gnomon.sdk DAG dag
 airflow.models.dag gnomon.sdk.authoring DagContext
 airflow.models.dag gnomon.sdk.unavailable DagModel DagTag
 airflow.models.dagbag gnomon.parsing.dagbag DagBag FileLoadStat
 airflow.dag_processing.dagbag gnomon.parsing.dagbag DagBag FileLoadStat
 airflow.models.dagrun gnomon.sdk.runtime.dag_run DagRun
 airflow.models.dagrun gnomon.model.states DagRunType
-airflow.models.mappedoperator gnomon.sdk.mapping MappedOperator
 airflow.models.pool gnomon.sdk.unavailable Pool
 airflow.models.renderedtifields gnomon.sdk.unavailable RenderedTaskInstanceFields
 airflow.models.serialized_dag gnomon.sdk.unavailable SerializedDagModel
@@ -166,10 +161,7 @@ airflow.utils.email gnomon.sdk.email send_email send_email_smtp build_mime_messa
 airflow.utils.hashlib_wrapper gnomon.sdk.legacy md5
 airflow.utils.helpers gnomon.sdk.legacy as_flattened_list at_most_one build_airflow_dagrun_url chunks convert_camel_to_snake exactly_one is_container merge_dicts partition prune_dict validate_key
 airflow.utils.log.logging_mixin gnomon.sdk.log LoggingMixin ExternalLoggingMixin StreamLogWriter remove_escape_codes
-airflow.utils.log.secrets_masker gnomon.sdk.log mask_secret redact
-airflow.utils.module_loading gnomon.sdk.legacy import_string qualname is_valid_dotpath iter_namespace
-airflow.utils.operator_helpers gnomon.sdk.calls KeywordParameters determine_kwargs make_kwargs_callable
-airflow.utils.operator_helpers gnomon.sdk.runtime.exported context_to_airflow_vars
+airflow.utils.operator_helpers gnomon.sdk.calls KeywordParameters determine_kwargs
 airflow.utils.platform gnomon.sdk.legacy getuser
 airflow.utils.process_utils gnomon.sdk.legacy patch_environ
 airflow.utils.session gnomon.sdk.unavailable NEW_SESSION create_session provide_session
@@ -207,7 +199,7 @@ airflow.providers.standard.decorators.bash gnomon.sdk.standard.decorators.bash *
 airflow.providers.standard.decorators.python gnomon.sdk.standard.decorators.python *
 airflow.providers.standard.decorators.sensor gnomon.sdk.standard.decorators.sensor *
 airflow.providers.standard.decorators.stub gnomon.sdk.standard.decorators.stub *
-airflow.providers.standard.exceptions gnomon.sdk.standard.external_task DuplicateStateError ExternalDagDeletedError ExternalDagFailedError ExternalDagNotFoundError ExternalTaskFailedError ExternalTaskGroupFailedError ExternalTaskGroupNotFoundError ExternalTaskNotFoundError
+airflow.providers.standard.exceptions gnomon.sdk.standard.external_task AirflowExternalTaskSensorException DuplicateStateError ExternalDagDeletedError ExternalDagFailedError ExternalDagNotFoundError ExternalTaskFailedError ExternalTaskGroupFailedError ExternalTaskGroupNotFoundError ExternalTaskNotFoundError
 airflow.providers.standard.exceptions gnomon.sdk.standard.hitl HITLRejectException HITLTimeoutError HITLTriggerEventError
 airflow.providers.standard.hooks.filesystem gnomon.sdk.standard.hooks FSHook
 airflow.providers.standard.hooks.package_index gnomon.sdk.standard.hooks PackageIndexHook
@@ -222,7 +214,7 @@ airflow.providers.standard.operators.python gnomon.sdk.standard.python PythonOpe
 airflow.providers.standard.operators.python gnomon.sdk.standard.virtualenv PythonVirtualenvOperator ExternalPythonOperator BranchPythonVirtualenvOperator BranchExternalPythonOperator is_venv_installed
 airflow.providers.standard.operators.python gnomon.sdk.standard.sent_script _SERIALIZERS=SERIALIZERS
 airflow.providers.standard.operators.python gnomon.sdk.runtime.current get_current_context
-airflow.providers.standard.operators.trigger_dagrun gnomon.sdk.standard.trigger_dagrun TriggerDagRunOperator TriggerDagRunLink XCOM_LOGICAL_DATE_ISO XCOM_RUN_ID
+airflow.providers.standard.operators.trigger_dagrun gnomon.sdk.standard.trigger_dagrun DagIsPaused TriggerDagRunOperator TriggerDagRunLink XCOM_LOGICAL_DATE_ISO XCOM_RUN_ID
 airflow.providers.standard.operators.weekday gnomon.sdk.standard.branches BranchDayOfWeekOperator
 airflow.providers.standard.sensors.bash gnomon.sdk.standard.sensors BashSensor
 airflow.providers.standard.sensors.date_time gnomon.sdk.standard.time_sensors DateTimeSensor DateTimeSensorAsync
@@ -234,10 +226,10 @@ airflow.providers.standard.sensors.time_delta gnomon.sdk.standard.time_sensors T
 airflow.providers.standard.sensors.weekday gnomon.sdk.standard.time_sensors DayOfWeekSensor
 airflow.providers.standard.triggers.external_task gnomon.sdk.standard.triggers.external_task WorkflowTrigger DagStateTrigger
 airflow.providers.standard.triggers.hitl gnomon.sdk.standard.triggers.hitl HITLTrigger HITLTriggerEventFailurePayload HITLTriggerEventSuccessPayload
-airflow.providers.standard.triggers.file gnomon.sdk.standard.triggers.file FileTrigger FileDeleteTrigger
+airflow.providers.standard.triggers.file gnomon.sdk.standard.triggers.file FileTrigger FileDeleteTrigger DirectoryFileDeleteTrigger
 airflow.providers.standard.triggers.temporal gnomon.sdk.standard.triggers.temporal DateTimeTrigger TimeDeltaTrigger
 airflow.providers.standard.utils.python_virtualenv gnomon.sdk.standard.sent_script write_python_script
-airflow.providers.standard.utils.skipmixin gnomon.sdk.skip SkipMixin
+airflow.providers.standard.utils.skipmixin gnomon.sdk.skip SkipMixin XCOM_SKIPMIXIN_FOLLOWED XCOM_SKIPMIXIN_KEY XCOM_SKIPMIXIN_SKIPPED
 airflow.providers.standard.utils.weekday gnomon.sdk.standard.weekday WeekDay
 """
 
@@ -245,6 +237,8 @@ MOVED = """\
 airflow airflow.sdk.definitions.asset Dataset
 airflow airflow.exceptions AirflowException
 airflow.decorators airflow.sdk dag result setup task task_group teardown
+airflow.decorators.base airflow.sdk.bases.decorator *
+airflow.decorators.base airflow.sdk.definitions.decorators TaskDecoratorCollection
 airflow.hooks.base airflow.sdk BaseHook
 airflow.hooks.filesystem airflow.providers.standard.hooks.filesystem FSHook
 airflow.hooks.package_index airflow.providers.standard.hooks.package_index PackageIndexHook
@@ -257,7 +251,8 @@ airflow.io.typedef airflow.sdk.io.typedef Properties
 airflow.io.utils.stat airflow.sdk.io.stat stat_result
 airflow.lineage airflow.sdk.lineage hook=.
 airflow.lineage.hook airflow.sdk.lineage *
-airflow.models.abstractoperator airflow.sdk.definitions._internal.abstractoperator AbstractOperator NotMapped
+airflow.models.abstractoperator airflow.sdk.definitions._internal.abstractoperator AbstractOperator NotMapped TaskStateChangeCallback DEFAULT_OWNER DEFAULT_QUEUE DEFAULT_TASK_EXECUTION_TIMEOUT
+airflow.models.dag airflow.sdk DAG dag
 airflow.models.baseoperator airflow.sdk.bases.operator BaseOperator chain chain_linear cross_downstream
 airflow.models.baseoperatorlink airflow.sdk BaseOperatorLink
 airflow.models.operator airflow.sdk BaseOperator
@@ -277,6 +272,7 @@ airflow.operators.python airflow.providers.standard.operators.python *
 airflow.operators.smooth airflow.providers.standard.operators.smooth SmoothOperator
 airflow.operators.trigger_dagrun airflow.providers.standard.operators.trigger_dagrun TriggerDagRunOperator TriggerDagRunLink
 airflow.operators.weekday airflow.providers.standard.operators.weekday BranchDayOfWeekOperator
+airflow.secrets.cache airflow.sdk.execution_time.cache SecretCache
 airflow.sensors.base airflow.sdk.bases.sensor BaseSensorOperator PokeReturnValue poke_mode_only
 airflow.sensors.bash airflow.providers.standard.sensors.bash BashSensor
 airflow.sensors.date_time airflow.providers.standard.sensors.date_time DateTimeSensor DateTimeSensorAsync
@@ -290,7 +286,7 @@ airflow.serialization.serde airflow.sdk.serde *
 airflow.triggers.external_task airflow.providers.standard.triggers.external_task WorkflowTrigger DagStateTrigger
 airflow.triggers.file airflow.providers.standard.triggers.file FileTrigger
 airflow.triggers.temporal airflow.providers.standard.triggers.temporal DateTimeTrigger TimeDeltaTrigger
-airflow.utils.decorators gnomon.sdk.legacy apply_defaults
+airflow.utils.decorators airflow.sdk.definitions._internal.decorators remove_task_decorator fixup_decorator_warning_stack
 airflow.utils.log.cloudwatch_task_handler airflow.providers.amazon.aws.log.cloudwatch_task_handler CloudwatchTaskHandler
 airflow.utils.log.es_task_handler airflow.providers.elasticsearch.log.es_task_handler ElasticsearchTaskHandler
 airflow.utils.log.gcs_task_handler airflow.providers.google.cloud.log.gcs_task_handler GCSTaskHandler
