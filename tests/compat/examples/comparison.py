@@ -59,9 +59,8 @@ def _of_dag(collection: Collection, dag_id: str, airflow: Outcome, gnomon: Outco
                 dag_id, run, theirs["state"] if theirs else "no such run", ours["state"] if ours else "no such run"
             )
             continue
-        for what in ("state", "partition_key"):
-            if ours.get(what) != theirs.get(what):
-                yield Difference(dag_id, f"{run}: {what}", str(theirs.get(what)), str(ours.get(what)))
+        if ours["state"] != theirs["state"]:
+            yield Difference(dag_id, f"{run}: state", theirs["state"], ours["state"])
         yield from _of_run(collection, dag_id, run, theirs["tasks"], ours["tasks"])
 
 
@@ -88,11 +87,34 @@ def _of_xcoms(
 ) -> Iterator[Difference]:
     task = where.split(": ")[1].split("[", maxsplit=1)[0]
     for key in sorted(airflow.keys() | gnomon.keys()):
-        if f"{dag_id}.{task}.{key}" in collection.volatile and key in airflow and key in gnomon:
+        names = {f"{dag_id}.{task}.{key}", f"{dag_id}.{task}", key}
+        if names & collection.volatile.keys() and key in airflow and key in gnomon:
             continue
-        ours, theirs = (repr(found[key]) if key in found else "none" for found in (gnomon, airflow))
+        ours, theirs = (repr(_value(found[key])) if key in found else "none" for found in (gnomon, airflow))
         if ours != theirs:
             yield Difference(dag_id, f"{where}: XCom {key}", _short(theirs), _short(ours))
+
+
+def _value(value: Any) -> Any:
+    """Return a value without what only its encoding says: version and form of an object, order of what has none."""
+    if isinstance(value, list):
+        return [_value(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("__classname__")
+    if kind is None:
+        return {
+            key: sorted(item) if key in ("skipped", "followed") else _value(item) for key, item in sorted(value.items())
+        }
+    if kind in ("builtins.set", "builtins.frozenset"):
+        return {kind: sorted(map(repr, map(_value, value["__data__"])))}
+    return {kind: _value(value["__data__"])} if kind == "builtins.tuple" else kind
+
+
+def explained(collection: Collection, one: Difference) -> str | None:
+    """Return why the two disagree, if the plan knows."""
+    place = f"{one.dag_id} {one.where}:"
+    return next((why for start, why in collection.known.items() if place.startswith((f"{start} ", f"{start}:"))), None)
 
 
 def _state(task: dict[str, Any] | None) -> str:

@@ -24,7 +24,9 @@ PACKAGES = (
     "apache-airflow-providers-common-compat",
     "apache-airflow-providers-common-io",
     "dill",
+    "fsspec",
     "pandas",
+    "universal-pathlib",
     "uv",
     "virtualenv",
 )

@@ -120,7 +120,7 @@ with DAG("compat_waiting", schedule=None, start_date=START):
         from airflow.sdk import PokeReturnValue
 
         started = get_current_context()["dag_run"].start_date
-        return PokeReturnValue(pendulum.now("UTC") > started.add(seconds=2) if started else True, xcom_value="done")
+        return PokeReturnValue(pendulum.now("UTC") > started + timedelta(seconds=2), xcom_value="done")
 
     rescheduled()
 
