@@ -411,3 +411,23 @@ def test_partitions_that_were_mapped_otherwise_are_dropped(store: Store) -> None
         assert store.asset_runs.queued() == []
 
     play(store, scenario)
+
+
+def test_a_run_of_a_tick_is_about_its_partition(store: Store) -> None:
+    spec = TimetableSpec(kind="cron_trigger", crons=["0 0 * * *"], data={"run_offset": -1, "key_format": "%Y-%m-%d"})
+
+    async def scenario(it: Bench) -> None:
+        dates = {"start_date": "2024-01-01T00:00:00+00:00", "end_date": "2024-01-03T00:00:00+00:00", "catchup": True}
+        it.record(dag("consumer", task("make_a", outlets=[asset("a")]), timetable=spec, **dates))
+        it.record(dag("after", task("use"), timetable=TimetableSpec(kind="partitioned_assets", assets=asset("a"))))
+        await it.until(all_done(it, 3))
+        made = runs(store)
+        assert [run.partition_key for run in made] == ["2023-12-31", "2024-01-01", "2024-01-02"]
+        assert made[0].run_id == "scheduled__2024-01-01T00:00:00+00:00__2023-12-31"
+        assert (made[0].logical_date, made[0].partition_date) == (None, datetime(2023, 12, 31, tzinfo=UTC))
+        # The event carries the run's key, and the identity its date.
+        await it.until(all_done(it, 3, "after"))
+        passed_on = {(run.partition_key, run.partition_date) for run in runs(store, "after")}
+        assert passed_on == {(run.partition_key, run.partition_date) for run in made}
+
+    play(store, scenario)

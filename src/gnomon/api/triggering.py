@@ -13,7 +13,7 @@ from gnomon.api import inference
 from gnomon.api.refusals import TriggerRefused
 from gnomon.model.schedule import plan_manual
 from gnomon.model.states import DagRunType
-from gnomon.model.timetables import DataInterval, build
+from gnomon.model.timetables import DataInterval, Timetable, TimetableError, build
 from gnomon.model.timetables.run_ids import check_manual_run_id
 from gnomon.service import config
 from gnomon.store.errors import DagNotFound
@@ -69,9 +69,10 @@ def trigger_run(store: Store, versions: VersionCache, request: TriggerRequest) -
     conf = request.conf or {}
     check_params(serialized, conf)
     profile = config.profile()
+    timetable = build(serialized.timetable, profile)
     plan = partial(
         plan_manual,
-        build(serialized.timetable, profile),
+        timetable,
         logical_date=request.logical_date,
         run_after=request.run_after or request.now,
         profile=profile,
@@ -99,8 +100,23 @@ def trigger_run(store: Store, versions: VersionCache, request: TriggerRequest) -
         triggered_by=request.triggered_by,
         user=request.user,
         partition_key=request.partition_key,
+        partition_date=_date_of_partition(timetable, request),
         version_id=dag.version_id,
     )
+
+
+def _date_of_partition(timetable: Timetable, request: TriggerRequest) -> datetime | None:
+    key = request.partition_key
+    if key is None:
+        return None
+    if not timetable.partitioned:
+        raise TriggerRefused(f"Dag '{request.dag_id}' is not a partitioned Dag and does not accept a partition_key.")
+    if not key.strip():
+        raise TriggerRefused("partition_key must not be empty or whitespace-only.")
+    try:
+        return timetable.date_of(key)
+    except TimetableError as error:
+        raise TriggerRefused(str(error)) from None
 
 
 def check_params(dag: SerializedDag, conf: dict[str, Any]) -> None:

@@ -20,7 +20,16 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 from gnomon.model.states import DagRunType
-from gnomon.model.timetables import AnswerNeededError, DataInterval, NextRun, Profile, Timetable, build, run_id
+from gnomon.model.timetables import (
+    AnswerNeededError,
+    DataInterval,
+    NextRun,
+    Partition,
+    Profile,
+    Timetable,
+    build,
+    run_id,
+)
 from gnomon.model.timetables.simple import Continuous
 
 
@@ -79,6 +88,7 @@ class RunToCreate(NamedTuple):
     run_after: datetime
     logical_date: datetime | None
     data_interval: DataInterval | None
+    partition: Partition | None = None
 
 
 class Plan(NamedTuple):
@@ -184,6 +194,10 @@ def _overtaken(schedule: Schedule, due: NextRun, last: DataInterval | None, now:
 
 def _to_create(schedule: Schedule, run: NextRun, salt: str) -> RunToCreate:
     kind = DagRunType.SCHEDULED
+    partition = schedule.timetable.partition_of(run.run_after)
+    if partition is not None:  # it is named after its partition, and stands for no other date
+        name = f"{kind}__{run.run_after.isoformat()}__{partition.key}"
+        return RunToCreate(name, kind, run.run_after, None, None, partition)
     name = run.run_id or run_id(
         kind, run_after=run.run_after, logical_date=run.logical_date, salt=salt, profile=schedule.profile
     )

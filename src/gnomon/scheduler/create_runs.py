@@ -126,6 +126,8 @@ class CreateRuns:
             "data_interval_start": interval.start if interval else None,
             "data_interval_end": interval.end if interval else None,
             "run_after": run.run_after,
+            "partition_key": run.partition.key if run.partition else None,
+            "partition_date": run.partition.date if run.partition else None,
             "queued_at": turn.now,
             "triggered_by": "timetable",
             "updated_at": turn.now,
@@ -180,4 +182,5 @@ def _interval(run: Any | None) -> DataInterval | None:
         return None
     if run.data_interval_start is not None:
         return DataInterval(run.data_interval_start, run.data_interval_end)
-    return None if run.logical_date is None else DataInterval(run.logical_date, run.logical_date)
+    tick = run.logical_date or run.run_after  # a run about a partition has no logical date
+    return DataInterval(tick, tick)

@@ -376,6 +376,7 @@ class EventsTimetable(_ByTime):
 class PartitionedAtRuntime(NullTimetable):
     """Never by itself; whoever triggers a run says which partition it is about."""
 
+    kind = "partitioned_at_runtime"
     partitioned = True
     description = "Never, partition key(s) set at runtime"
 

@@ -53,6 +53,7 @@ class Runs:
         triggered_by: str | None = None,
         user: str | None = None,
         partition_key: str | None = None,
+        partition_date: datetime | None = None,
         version_id: int | None = None,
     ) -> Run:
         """Create a queued run of the latest version (or a given one) of a DAG; the scheduler makes its tasks.
@@ -70,6 +71,7 @@ class Runs:
             triggered_by: for example "cli", "rest_api", "operator".
             user: the name of who triggered it.
             partition_key: of the assets' partition it makes.
+            partition_date: what that key stands for.
             version_id: the version to run, instead of the latest.
 
         Raises:
@@ -93,6 +95,7 @@ class Runs:
             "triggered_by": triggered_by,
             "triggering_user_name": user,
             "partition_key": partition_key,
+            "partition_date": partition_date,
             "updated_at": now,
         }
         limits.check(_run, row)

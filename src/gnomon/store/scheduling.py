@@ -375,7 +375,7 @@ class Scheduling:
             return connection.execute(
                 select(t.dag_run)
                 .where(r.dag_id == dag_id, r.run_type == "scheduled")
-                .order_by(r.logical_date.desc(), r.id.desc())
+                .order_by(func.coalesce(r.logical_date, r.run_after).desc(), r.id.desc())
                 .limit(1)
             ).first()
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from gnomon.model.timetables.base import DataInterval, NextRun, Profile, Timetable, TimetableError, TimetableSpec
+from gnomon.model.timetables.base import (
+    DataInterval,
+    NextRun,
+    Partition,
+    Profile,
+    Timetable,
+    TimetableError,
+    TimetableSpec,
+)
 from gnomon.model.timetables.build import build
 from gnomon.model.timetables.custom import AnswerNeededError, Custom, ManualQuestion, NextQuestion
 from gnomon.model.timetables.run_ids import check_manual_run_id, run_id, type_of
@@ -14,6 +22,7 @@ __all__ = [
     "ManualQuestion",
     "NextQuestion",
     "NextRun",
+    "Partition",
     "Profile",
     "Timetable",
     "TimetableError",

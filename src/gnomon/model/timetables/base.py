@@ -34,6 +34,13 @@ class NextRun(NamedTuple):
         return cls(end, start, DataInterval(start, end))
 
 
+class Partition(NamedTuple):
+    """The partition of its assets that a run is about."""
+
+    key: str
+    date: datetime
+
+
 class TimetableSpec(Protocol):
     """The schedule as data; `gnomon.wire.dag.TimetableSpec` says what the fields mean."""
 
@@ -65,6 +72,8 @@ class Timetable:
     can_be_scheduled = True
     #: runs at regular times, so that a calendar of them makes sense
     periodic = True
+    #: runs are about partitions, so that somebody who triggers one may say which
+    partitioned = False
     #: at most this many runs at a time, whatever the DAG says
     active_runs_limit: int | None = None
     #: a user's class works it out, outside of this process
@@ -104,4 +113,16 @@ class Timetable:
 
     def own_manual_run_id(self, at: datetime) -> str | None:
         """Return the run id that the timetable itself gives to such a run, if it does."""
+        return None
+
+    def partition_of(self, run_after: datetime) -> Partition | None:
+        """Return the partition that the run of a tick is about, if there is one."""
+        return None
+
+    def date_of(self, partition_key: str) -> datetime | None:
+        """Return the date that a partition's key stands for, if it does.
+
+        Raises:
+            TimetableError: the key does not have the form that it should.
+        """
         return None

@@ -9,6 +9,7 @@ from gnomon.model.timetables.base import Profile, Timetable, TimetableError, Tim
 from gnomon.model.timetables.custom import Custom
 from gnomon.model.timetables.delta import Delta, DeltaSchedule, delta
 from gnomon.model.timetables.interval import CronInterval, DeltaInterval
+from gnomon.model.timetables.partitioned import CronPartition, PartitionedAssets, PartitionedAtRuntime
 from gnomon.model.timetables.simple import AssetOrTime, Assets, Continuous, Events, Null, Once
 from gnomon.model.timetables.trigger import CronTrigger, DeltaTrigger, MultipleCronTrigger
 
@@ -30,6 +31,10 @@ def _cron_interval(spec: TimetableSpec, profile: Profile) -> Timetable:
 
 
 def _single_cron_trigger(spec: TimetableSpec, profile: Profile) -> Timetable:
+    if spec.data is not None and "key_format" in spec.data:
+        form, offset = spec.data["key_format"], spec.data.get("run_offset") or 0
+        cron = _single_cron(spec)
+        return CronPartition(cron, spec.timezone, spec.run_immediately, profile, form=form, offset=offset)
     return _cron_trigger(spec, _single_cron(spec), profile)
 
 
@@ -107,7 +112,8 @@ _KINDS: dict[str, Callable[[TimetableSpec, Profile], Timetable]] = {
     "delta_interval": _delta_interval,
     "events": _events,
     "assets": lambda spec, profile: Assets(),
-    "partitioned_assets": lambda spec, profile: Assets("Partitioned Asset"),
+    "partitioned_assets": lambda spec, profile: PartitionedAssets(spec.assets, spec.data),
+    "partitioned_at_runtime": lambda spec, profile: PartitionedAtRuntime(),
     "asset_or_time": _asset_or_time,
     "custom": _custom,
 }
