@@ -135,7 +135,7 @@ class ObjectStoragePath(ProxyUPath):
         super().__init__(*args, protocol=protocol, **storage_options)
         self._connect(self.__wrapped__)
 
-    @classmethod_or_method
+    @classmethod_or_method  # type: ignore[untyped-decorator]
     def _from_upath(cls_or_self, upath: Any, /) -> Any:
         """Return a path of this class around one of UPath's, with the connection of the path it came from."""
         made_from = cls_or_self if isinstance(cls_or_self, ObjectStoragePath) else None

@@ -50,14 +50,22 @@ def test_errors_and_exit_codes(runner):
         ExternalPythonOperator(task_id="skips", python=sys.executable, python_callable=leaves, skip_on_exit_code=7)
         ExternalPythonOperator(task_id="gone", python="/no/python", python_callable=fails)
 
-    assert "exit code 1" in runner.run(dag, "fails").error
+    assert runner.run(dag, "fails").error.endswith("non-zero exit status 1. ValueError: inside")
     assert runner.run(dag, "skips").state == "skipped"
     assert "must exists" in runner.run(dag, "gone").error
 
 
 def test_what_cannot_be_sent_is_refused():
-    with pytest.raises(ValueError, match="lambda"):
-        ExternalPythonOperator(task_id="t", python="x", python_callable=lambda: 1)
+    def yields():
+        yield 1
+
+    for refused in (lambda: 1, print, str.upper):
+        with pytest.raises(ValueError, match="only supports functions"):
+            ExternalPythonOperator(task_id="t", python="x", python_callable=refused)
+    with pytest.raises(ValueError, match="does not support using 'yield'"):
+        ExternalPythonOperator(task_id="t", python="x", python_callable=yields)
+    with pytest.raises(AirflowException, match="python_version has to be a string"):
+        PythonVirtualenvOperator(task_id="t", python_callable=fails, python_version=3.12)
     with pytest.raises(AirflowException, match="Unsupported serializer"):
         ExternalPythonOperator(task_id="t", python="x", python_callable=fails, serializer="json")
 
@@ -74,7 +82,25 @@ def test_an_environment_is_made_and_kept(runner, tmp_path):
             )
 
     assert runner.run_and_return(dag, "one")["x"] == 1
-    made = [path.name for path in tmp_path.iterdir()]
+    (made,) = [path for path in tmp_path.iterdir() if path.is_dir()]
+    since = (made / "pyvenv.cfg").stat().st_mtime_ns
     assert runner.run_and_return(dag, "two")["x"] == 1
-    assert [path.name for path in tmp_path.iterdir()] == made
-    assert len(made) == 1
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == [made]
+    assert (made / "pyvenv.cfg").stat().st_mtime_ns == since
+    # One that was not finished, because its maker was killed, is made anew.
+    (made / "install_complete_marker.json").unlink()
+    assert runner.run_and_return(dag, "one")["x"] == 1
+    assert (made / "pyvenv.cfg").stat().st_mtime_ns > since
+
+
+def takes(ok, bad):
+    return ok
+
+
+def test_an_argument_that_cannot_be_sent_is_named(runner):
+    with DAG("d") as dag:
+        ExternalPythonOperator(
+            task_id="t", python=sys.executable, python_callable=takes, op_kwargs={"ok": 1, "bad": lambda: 1}
+        )
+
+    assert "the arguments bad cannot be written with pickle" in runner.run(dag, "t").error

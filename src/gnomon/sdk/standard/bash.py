@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gnomon.sdk.exceptions import AirflowException, AirflowSkipException
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.types import SET_DURING_EXECUTION
+
+if TYPE_CHECKING:
+    from gnomon.sdk.standard.subprocesses import SubprocessResult
+
+#: In characters, of which UTF-8 takes up to 4 bytes: a longer command is put into a file, for Linux takes no argument
+#: longer than 128 KiB.
+_LONGEST_ARGUMENT = 32_000
 
 
 class BashOperator(BaseOperator):
@@ -33,7 +40,7 @@ class BashOperator(BaseOperator):
     env: dict[str, str] | None = None
     append_env = False
     output_encoding = "utf-8"
-    skip_on_exit_code: list[int] = [99]
+    skip_on_exit_code: Container[int] = (99,)
     cwd: str | None = None
     _output_processor: Callable[[str], Any] | None = None
 
@@ -44,7 +51,7 @@ class BashOperator(BaseOperator):
         env: dict[str, str] | None = None,
         append_env: bool = False,
         output_encoding: str = "utf-8",
-        skip_on_exit_code: int | Collection[int] | None = 99,
+        skip_on_exit_code: int | Container[int] | None = 99,
         cwd: str | None = None,
         output_processor: Callable[[str], Any] | None = None,
         **kwargs: Any,
@@ -59,7 +66,7 @@ class BashOperator(BaseOperator):
             self.output_encoding = output_encoding
         if skip_on_exit_code != 99:
             codes = skip_on_exit_code
-            self.skip_on_exit_code = [codes] if isinstance(codes, int) else list(codes or ())
+            self.skip_on_exit_code = codes if isinstance(codes, Container) else () if codes is None else (codes,)
         if cwd is not None:
             self.cwd = cwd
         if output_processor is not None:
@@ -103,13 +110,7 @@ class BashOperator(BaseOperator):
                 raise AirflowException(f"Can not find the cwd: {self.cwd}")
             if not os.path.isdir(self.cwd):
                 raise AirflowException(f"The cwd {self.cwd} must be a directory")
-        command = self._inline_or_script(context)
-        result = self.subprocess_hook.run_command(
-            command=[bash, "-c", command],
-            env=self.get_env(context),
-            output_encoding=self.output_encoding,
-            cwd=self.cwd,
-        )
+        result = self._run(bash, self._command(), self.get_env(context))
         if result.exit_code in self.skip_on_exit_code:
             raise AirflowSkipException(f"Bash command returned exit code {result.exit_code}. Skipping.")
         if result.exit_code != 0:
@@ -118,10 +119,25 @@ class BashOperator(BaseOperator):
             )
         return self.output_processor(result.output)
 
-    def _inline_or_script(self, context: Any) -> str:
+    def _command(self) -> str:
         if self.bash_command is SET_DURING_EXECUTION or not isinstance(self.bash_command, str):
             raise AirflowException(f"bash_command has to be a string, not {type(self.bash_command).__name__}")
         return self.bash_command
+
+    def _run(self, bash: str, command: str, env: dict[str, str]) -> SubprocessResult:
+        options: dict[str, Any] = {"env": env, "output_encoding": self.output_encoding}
+        is_script = command.endswith(tuple(self.template_ext))
+        if not is_script and len(command) < _LONGEST_ARGUMENT:
+            return self.subprocess_hook.run_command(command=[bash, "-c", command], cwd=self.cwd, **options)
+        from tempfile import NamedTemporaryFile
+
+        from gnomon.sdk.standard.subprocesses import working_directory
+
+        with working_directory(self.cwd) as folder, NamedTemporaryFile("w", dir=folder, suffix=".sh") as script:
+            script.write(command)
+            script.flush()
+            name = os.path.basename(script.name)
+            return self.subprocess_hook.run_command(command=[bash, name], cwd=folder, **options)
 
     def on_kill(self) -> None:
         """End the command and everything it started."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gnomon.model.states import DagRunState, TaskInstanceState
-from gnomon.sdk.exceptions import AirflowException, AirflowSkipException
+from gnomon.sdk.exceptions import AirflowException, AirflowProviderDeprecationWarning, AirflowSkipException
 from gnomon.sdk.operator_link import BaseOperatorLink
 from gnomon.sdk.sensor import BaseSensorOperator
 from gnomon.sdk.standard.empty import EmptyOperator
@@ -15,35 +15,39 @@ from gnomon.sdk.standard.timing import default_deferrable
 from gnomon.sdk.standard.triggers.external_task import WorkflowTrigger, count_in_states
 
 
-class ExternalTaskNotFoundError(AirflowException):
+class AirflowExternalTaskSensorException(AirflowException):
+    """What an ExternalTaskSensor raises."""
+
+
+class ExternalTaskNotFoundError(AirflowExternalTaskSensorException):
     """The task does not exist."""
 
 
-class ExternalDagNotFoundError(AirflowException):
+class ExternalDagNotFoundError(AirflowExternalTaskSensorException):
     """The DAG does not exist."""
 
 
-class ExternalDagDeletedError(AirflowException):
+class ExternalDagDeletedError(AirflowExternalTaskSensorException):
     """The DAG was deleted."""
 
 
-class ExternalTaskGroupNotFoundError(AirflowException):
+class ExternalTaskGroupNotFoundError(AirflowExternalTaskSensorException):
     """The task group does not exist."""
 
 
-class ExternalTaskFailedError(AirflowException):
+class ExternalTaskFailedError(AirflowExternalTaskSensorException):
     """A task is in one of failed_states."""
 
 
-class ExternalTaskGroupFailedError(AirflowException):
+class ExternalTaskGroupFailedError(AirflowExternalTaskSensorException):
     """A task group is in one of failed_states."""
 
 
-class ExternalDagFailedError(AirflowException):
+class ExternalDagFailedError(AirflowExternalTaskSensorException):
     """A run is in one of failed_states."""
 
 
-class DuplicateStateError(AirflowException):
+class DuplicateStateError(AirflowExternalTaskSensorException):
     """One state is in several of allowed_states, skipped_states and failed_states."""
 
 
@@ -103,6 +107,7 @@ class ExternalTaskSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         if poll_interval is not None:
+            _warn_of_poll_interval("Parameter")
             kwargs.setdefault("poke_interval", poll_interval)
         super().__init__(**kwargs)
         self.allowed_states = [str(state) for state in allowed_states or ["success"]]
@@ -130,6 +135,19 @@ class ExternalTaskSensor(BaseSensorOperator):
         self.execution_date_fn = execution_date_fn
         self.check_existence = check_existence
         self.deferrable = default_deferrable(deferrable)
+        #: the logical dates that were looked for, for listeners
+        self.external_dates_filter: str | None = None
+
+    @property
+    def poll_interval(self) -> float:
+        """An old name of poke_interval."""
+        _warn_of_poll_interval("Attribute")
+        return self.poke_interval
+
+    @poll_interval.setter
+    def poll_interval(self, value: float) -> None:
+        _warn_of_poll_interval("Attribute")
+        self.poke_interval = value
 
     def _check_states(self, *, of_tasks: bool) -> None:
         states = [*self.allowed_states, *self.skipped_states, *self.failed_states]
@@ -151,6 +169,11 @@ class ExternalTaskSensor(BaseSensorOperator):
         return f"DAG {self.external_dag_id}"
 
     def _dates(self, context: Any) -> list[datetime]:
+        dates = self._find_dates(context)
+        self.external_dates_filter = ",".join(date.isoformat() for date in dates)
+        return dates
+
+    def _find_dates(self, context: Any) -> list[datetime]:
         date = context.get("logical_date")
         date = date if date is not None else context["dag_run"].run_after
         if self.execution_delta is not None:
@@ -183,7 +206,7 @@ class ExternalTaskSensor(BaseSensorOperator):
         if ids and len(ids) > len(set(ids)):
             raise ValueError("Duplicate task_ids passed in external_task_ids parameter")
         dates = self._dates(context)
-        self.log.info("Poking for %s on %s ...", self._what(), ", ".join(str(date) for date in dates))
+        self.log.info("Poking for %s on %s ...", self._what(), self.external_dates_filter)
         if self.check_existence:
             self._check_existence(context)
         if self.failed_states and self._count(self.failed_states, dates) > 0:
@@ -228,6 +251,8 @@ class ExternalTaskSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Any, event: dict[str, Any] | None = None) -> None:
         """Look at how it ended."""
+        if "dag_run" in context:
+            self._dates(context)
         status = (event or {}).get("status")
         if status == "success":
             self.log.info("The external %s ended well.", self._what())
@@ -237,6 +262,13 @@ class ExternalTaskSensor(BaseSensorOperator):
             self._fail()
         else:
             raise ExternalTaskNotFoundError(f"Nothing is known of the external {self._what()}.")
+
+
+def _warn_of_poll_interval(what: str) -> None:
+    import warnings
+
+    message = f"{what} `poll_interval` of ExternalTaskSensor is an old name; use `poke_interval`"
+    warnings.warn(message, AirflowProviderDeprecationWarning, stacklevel=3)
 
 
 class ExternalTaskMarker(EmptyOperator):

@@ -71,15 +71,34 @@ class PackageIndexHook(BaseHook):
         self.pi_conn_id = pi_conn_id
         self.conn = self.get_connection(pi_conn_id)
 
-    def get_connection_url(self) -> str | None:
-        """Return the URL of the index, with login and password."""
-        url: str | None = self.conn.host
-        if url and self.conn.login:
-            scheme, _, rest = url.partition("://")
-            password = f":{self.conn.password}" if self.conn.password else ""
-            url = f"{scheme}://{self.conn.login}{password}@{rest}"
-        return url
+    def get_connection_url(self) -> str:
+        """Return the URL of the index, with login and password.
 
-    def get_conn(self) -> str | None:
+        Raises:
+            ValueError: the connection has none.
+        """
+        from urllib.parse import quote
+
+        url = self.conn.host
+        if not url:
+            raise ValueError("Please provide an index URL.")
+        if self.conn.login:
+            scheme, _, rest = url.partition("://")
+            password = f":{quote(self.conn.password, safe='')}" if self.conn.password else ""
+            url = f"{scheme}://{quote(self.conn.login, safe='')}{password}@{rest.rpartition('@')[2]}"
+        return str(url)
+
+    def get_conn(self) -> str:
         """Return the URL of the index."""
         return self.get_connection_url()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Return whether the index answers."""
+        import requests
+
+        try:
+            requests.get(self.get_connection_url(), timeout=10).raise_for_status()
+        except (requests.RequestException, ValueError) as error:
+            # The error may name the URL with its password.
+            return False, f"Connection test to {self.conn.host} failed: {type(error).__name__}"
+        return True, f"Connection to {self.conn.host} tested successfully!"

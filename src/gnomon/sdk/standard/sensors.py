@@ -11,7 +11,7 @@ from gnomon.sdk.calls import determine_kwargs
 from gnomon.sdk.exceptions import AirflowException, AirflowFailException
 from gnomon.sdk.sensor import BaseSensorOperator, PokeReturnValue
 from gnomon.sdk.standard.timing import default_deferrable
-from gnomon.sdk.standard.triggers.file import FileTrigger, find_files
+from gnomon.sdk.standard.triggers.file import FileTrigger, changed_at, find_files
 from gnomon.sdk.trigger import StartTriggerArgs
 
 
@@ -112,7 +112,7 @@ class FileSensor(BaseSensorOperator):
         trigger_kwargs: arguments of the trigger.
     """
 
-    template_fields: Collection[str] = ("filepath", "recursive", "fs_conn_id")
+    template_fields: Collection[str] = ("filepath", "fs_conn_id")
     ui_color = "#91818a"
 
     def __init__(
@@ -134,7 +134,7 @@ class FileSensor(BaseSensorOperator):
         self.start_from_trigger = start_from_trigger
         if self.deferrable and start_from_trigger:
             self.start_trigger_args = StartTriggerArgs(
-                trigger_cls=f"{FileTrigger.__module__}.{FileTrigger.__qualname__}",
+                trigger_cls="airflow.providers.standard.triggers.file.FileTrigger",
                 trigger_kwargs=trigger_kwargs or {"filepath": str(filepath), "recursive": recursive},
                 next_method="execute_complete",
                 timeout=timedelta(seconds=self.timeout),
@@ -152,9 +152,10 @@ class FileSensor(BaseSensorOperator):
         """Return whether it is there."""
         self.log.info("Poking for file %s", self.path)
         found = find_files(self.path, recursive=self.recursive)
-        if found is not None:
-            self.log.info("Found File %s", found)
-        return found is not None
+        if found is None:
+            return False
+        self.log.info("Found File %s last modified: %s", found, changed_at(found))
+        return True
 
     def execute(self, context: Any) -> Any:
         """Wait, or defer."""
@@ -175,5 +176,5 @@ class FileSensor(BaseSensorOperator):
             AirflowException: the trigger gave no event.
         """
         if not event:
-            raise AirflowException(f"{self.task_id} failed as the trigger ended without finding the file")
-        self.log.info("%s completed successfully.", self.task_id)
+            raise AirflowException(f"{self.task_id} task failed as {self.filepath} not found.")
+        self.log.info("%s completed successfully as %s found.", self.task_id, self.filepath)

@@ -62,16 +62,23 @@ class SubprocessHook(BaseHook):
                 stderr=subprocess.STDOUT,
                 cwd=folder,
                 env=env if env is not None else os.environ,
-                preexec_fn=_lead_a_group,  # noqa: PLW1509 - a task's process has no other threads that matter
+                start_new_session=True,
             )
             self.log.info("Output:")
             line = ""
-            assert self.sub_process.stdout is not None
-            with self.sub_process.stdout:
-                for raw in iter(self.sub_process.stdout.readline, b""):
+            output = self.sub_process.stdout
+            assert output is not None
+            try:
+                for raw in iter(output.readline, b""):
                     line = raw.decode(output_encoding, errors="backslashreplace").rstrip()
                     self.log.info("%s", line)
-            self.sub_process.wait()
+                self.sub_process.wait()
+            except Exception:
+                output.close()
+                raise
+            # Left open when a timeout or a termination comes: on_kill sends SIGTERM then, and what the command says
+            # while it cleans up must not end it with SIGPIPE.
+            output.close()
             self.log.info("Command exited with return code %s", self.sub_process.returncode)
             return SubprocessResult(exit_code=self.sub_process.returncode, output=line)
 
@@ -81,11 +88,3 @@ class SubprocessHook(BaseHook):
         if self.sub_process is not None and self.sub_process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(os.getpgid(self.sub_process.pid), signal.SIGTERM)
-
-
-def _lead_a_group() -> None:
-    # Signals that Python ignores would be ignored by the command as well.
-    for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
-    os.setsid()

@@ -18,6 +18,17 @@ XCOM_LOGICAL_DATE_ISO = "trigger_logical_date_iso"
 XCOM_RUN_ID = "trigger_run_id"
 
 
+class DagIsPaused(AirflowException):
+    """The DAG is paused."""
+
+    def __init__(self, dag_id: str) -> None:
+        super().__init__(dag_id)
+        self.dag_id = dag_id
+
+    def __str__(self) -> str:
+        return f"Dag {self.dag_id} is paused"
+
+
 class TriggerDagRunLink(BaseOperatorLink):
     """Leads to the run that was started."""
 
@@ -40,7 +51,7 @@ class TriggerDagRunOperator(BaseOperator):
         trigger_dag_id: the DAG (templated).
         trigger_run_id: the run's id; made unless given (templated).
         conf: the run's conf (templated).
-        logical_date: the run's logical date; now unless given (templated).
+        logical_date: the run's logical date; now unless it or run_after is given (templated).
         reset_dag_run: clear the run if there is one already.
         wait_for_completion: wait for the run to end.
         poke_interval: seconds between looks, while waiting.
@@ -50,12 +61,11 @@ class TriggerDagRunOperator(BaseOperator):
         fail_when_dag_is_paused: fail if the DAG is paused.
         deferrable: wait without holding a slot.
         run_after: when the run may begin.
-        note: a note for the run (templated).
+        note: a note for the run.
     """
 
     template_fields: Collection[str] = (
-        "trigger_dag_id", "trigger_run_id", "logical_date", "run_after", "conf", "wait_for_completion",
-        "skip_when_already_exists", "note",
+        "trigger_dag_id", "trigger_run_id", "logical_date", "conf", "wait_for_completion", "skip_when_already_exists",
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {"conf": "py"}
     ui_color = "#ffefeb"
@@ -77,7 +87,7 @@ class TriggerDagRunOperator(BaseOperator):
         fail_when_dag_is_paused: bool = False,
         deferrable: bool | None = None,
         openlineage_inject_parent_info: bool = True,
-        run_after: str | datetime | None = None,
+        run_after: str | datetime | None = NOTSET,
         note: str | None = None,
         execution_date: Any = NOTSET,
         **kwargs: Any,
@@ -96,40 +106,38 @@ class TriggerDagRunOperator(BaseOperator):
         self.fail_when_dag_is_paused = fail_when_dag_is_paused
         self.deferrable = default_deferrable(deferrable)
         self.openlineage_inject_parent_info = openlineage_inject_parent_info
-        self.run_after = run_after
+        self.run_after: Any = run_after
         self.note = note
         self.logical_date: Any = logical_date if is_arg_set(logical_date) else execution_date
-        given = self.logical_date
-        if given is not None and is_arg_set(given) and not isinstance(given, (str, datetime)):
-            raise TypeError(
-                f"Expected str, datetime.datetime, or None for parameter 'logical_date'. Got {type(given).__name__}"
-            )
+        for name in ("run_after", "logical_date"):
+            given = getattr(self, name)
+            if given is not None and is_arg_set(given) and not isinstance(given, (str, datetime)):
+                raise TypeError(
+                    f"Expected str, datetime.datetime, or None for parameter '{name}'. Got {type(given).__name__}"
+                )
 
     def execute(self, context: Any) -> None:
         """Ask for the run.
 
         Raises:
             DagRunTriggerException: always; whoever runs the task creates the run.
-            AirflowException: conf is no JSON, or the DAG is paused.
+            ValueError: conf is no JSON.
+            DagIsPaused: the DAG is paused, and that is not wanted.
         """
-        from gnomon.sdk.timezone import parse, utcnow
+        from gnomon.sdk.timezone import utcnow
 
-        logical_date: Any = self.logical_date
-        if not is_arg_set(logical_date):
+        run_after = _moment(self.run_after)
+        logical_date = _moment(self.logical_date)
+        if not is_arg_set(self.logical_date) and not is_arg_set(self.run_after):
             logical_date = utcnow()
-        elif isinstance(logical_date, str):
-            logical_date = parse(logical_date) if logical_date and logical_date != "None" else None
-        run_after = parse(self.run_after) if isinstance(self.run_after, str) else self.run_after
-        try:
-            json.dumps(self.conf)
-        except TypeError as error:
-            raise ValueError(f"conf parameter should be JSON Serializable: {error}") from error
+        self._check_conf()
+        # As an attribute it is seen by listeners.
+        self.trigger_run_id = str(self.trigger_run_id or _run_id(logical_date, run_after or utcnow()))
         if self.fail_when_dag_is_paused and context["ti"].get_dag(self.trigger_dag_id).is_paused:
-            raise AirflowException(f"Dag {self.trigger_dag_id} is paused")
-        run_id = self.trigger_run_id or _run_id(logical_date, run_after or utcnow())
+            raise DagIsPaused(self.trigger_dag_id)
         raise DagRunTriggerException(
             trigger_dag_id=self.trigger_dag_id,
-            dag_run_id=str(run_id),
+            dag_run_id=self.trigger_run_id,
             conf=self.conf,
             logical_date=logical_date,
             reset_dag_run=self.reset_dag_run,
@@ -143,6 +151,14 @@ class TriggerDagRunOperator(BaseOperator):
             note=self.note,
             timeout=self.execution_timeout or timedelta(0),
         )
+
+    def _check_conf(self) -> None:
+        try:
+            if self.conf and isinstance(self.conf, str):
+                self.conf = json.loads(self.conf)
+            json.dumps(self.conf)
+        except (TypeError, ValueError):
+            raise ValueError(f"conf parameter should be JSON Serializable: {self.conf}") from None
 
     def execute_complete(self, context: Any, event: Any) -> None:
         """Look at how the run ended.
@@ -158,6 +174,17 @@ class TriggerDagRunOperator(BaseOperator):
             if state not in self.allowed_states:
                 raise AirflowException(f"{self.trigger_dag_id} return {state} which is not in {self.failed_states}")
             self.log.info("%s finished with allowed state %s", self.trigger_dag_id, state)
+
+
+def _moment(given: Any) -> Any:
+    """Return a date as it was given or rendered; None for none."""
+    if not is_arg_set(given) or given in (None, "", "None"):
+        return None
+    if isinstance(given, datetime):
+        return given
+    from gnomon.sdk.timezone import parse
+
+    return parse(given)
 
 
 def _run_id(logical_date: datetime | None, run_after: datetime) -> str:

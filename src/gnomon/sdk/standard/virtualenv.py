@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from inspect import CO_GENERATOR
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FunctionType
 from typing import Any
 
 from gnomon.sdk.branch import BranchMixIn
@@ -19,14 +21,25 @@ from gnomon.sdk.source import function_source
 from gnomon.sdk.standard.python import PythonOperator
 from gnomon.sdk.standard.sent_script import SERIALIZERS, script_of
 
-#: Names of the context that are plain enough to be sent to another interpreter.
+#: Names of the context that are plain enough to be sent to another interpreter; what only Airflow 2 had is at the end.
 _SENDABLE = frozenset(
     {
-        "ds", "ds_nodash", "expanded_ti_count", "inlets", "map_index_template", "outlets", "run_id",
-        "task_instance_key_str", "test_mode", "try_number", "ts", "ts_nodash", "ts_nodash_with_tz",
+        "ds", "ds_nodash", "expanded_ti_count", "inlets", "map_index_template", "outlets", "partition_key", "run_id",
+        "task_instance_key_str", "task_reschedule_count", "test_mode", "try_number", "ts", "ts_nodash",
+        "ts_nodash_with_tz",
+        "next_ds", "next_ds_nodash", "prev_ds", "prev_ds_nodash", "tomorrow_ds", "tomorrow_ds_nodash", "yesterday_ds",
+        "yesterday_ds_nodash",
     }
 )  # fmt: skip
-_DATES = frozenset({"data_interval_end", "data_interval_start", "logical_date"})
+_DATES = frozenset(
+    {
+        "data_interval_end", "data_interval_start", "logical_date", "partition_date", "prev_data_interval_end_success",
+        "prev_data_interval_start_success", "prev_end_date_success", "prev_start_date_success",
+        "execution_date", "next_execution_date", "prev_execution_date", "prev_execution_date_success",
+    }
+)  # fmt: skip
+#: A variable of this name that is changed makes all cached environments be made anew.
+_CACHE_KEY_VARIABLE = "python_virtualenv_operator_cache_key"
 
 
 class _BasePythonVirtualenvOperator(PythonOperator):
@@ -49,11 +62,10 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         inherit_env: add the task's own environment.
 
     Raises:
-        ValueError: python_callable is a lambda.
+        ValueError: python_callable is no function, a lambda, or yields.
         AirflowException: the serializer is none of those.
     """
 
-    template_fields: Collection[str] = (*PythonOperator.template_fields, "env_vars")
     template_ext = (".txt",)
 
     def __init__(
@@ -67,15 +79,17 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         templates_dict: dict[str, Any] | None = None,
         templates_exts: list[str] | None = None,
         expect_airflow: bool = True,
-        skip_on_exit_code: int | Collection[int] | None = None,
+        skip_on_exit_code: int | Container[int] | None = None,
         env_vars: dict[str, str] | None = None,
         inherit_env: bool = True,
         use_dill: bool = False,
         use_airflow_context: bool = False,
         **kwargs: Any,
     ) -> None:
-        if getattr(python_callable, "__name__", "") == "<lambda>":
-            raise ValueError(f"{type(self).__name__} only supports functions for python_callable arg, not a lambda")
+        if not isinstance(python_callable, FunctionType) or python_callable.__name__ == "<lambda>":
+            raise ValueError(f"{type(self).__name__} only supports functions for python_callable arg")
+        if python_callable.__code__.co_flags & CO_GENERATOR:
+            raise ValueError(f"{type(self).__name__} does not support using 'yield' in python_callable")
         serializer = "dill" if use_dill else serializer or "pickle"
         if serializer not in SERIALIZERS:
             expected = ", ".join(map(repr, SERIALIZERS))
@@ -92,9 +106,10 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         self.string_args = list(string_args or ())
         self.expect_airflow = expect_airflow
         codes = skip_on_exit_code
-        self.skip_on_exit_code = [codes] if isinstance(codes, int) else list(codes or ())
+        self.skip_on_exit_code = codes if isinstance(codes, Container) else () if codes is None else (codes,)
         self.env_vars = env_vars
         self.inherit_env = inherit_env
+        self._bundle: str | None = None
 
     @abstractmethod
     def _interpreter(self, folder: Path) -> Path:
@@ -113,6 +128,8 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         names = _SENDABLE | _DATES | set(self.op_kwargs) | {"templates_dict", "params"}
         chosen = [name for name in (names if every else names & wanted.keys()) if name in context]
         found = {name: _plain(name, context[name]) for name in sorted(chosen)}
+        workload = getattr(context.get("ti"), "_workload", None)
+        self._bundle = workload.file.bundle_root if workload is not None else None
         return {name: value for name, value in found.items() if value is not None or name in self.op_kwargs}
 
     def execute_callable(self) -> Any:
@@ -125,7 +142,7 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         serializer = SERIALIZERS[self.serializer]
         arguments, result, script = folder / "arguments", folder / "result", folder / "script.py"
         with arguments.open("wb") as file:
-            serializer.dump({"args": tuple(self.op_args), "kwargs": dict(self.op_kwargs)}, file)
+            file.write(self._sent(serializer))
         source, name = self.get_python_source(), self.python_callable.__name__
         script.write_text(script_of(source, name, self.serializer, has_arguments=True, strings=self.string_args))
         self._run([str(python), str(script), str(arguments), str(result)])
@@ -137,18 +154,51 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         except ValueError as error:
             raise DeserializingResultError from error
 
+    def _sent(self, serializer: Any) -> bytes:
+        kwargs = dict(self.op_kwargs)
+        try:
+            data: bytes = serializer.dumps({"args": tuple(self.op_args), "kwargs": kwargs})
+        except Exception as error:
+            bad = [name for name, value in kwargs.items() if not _can_be_sent(serializer, value)]
+            if not bad:
+                raise
+            raise AirflowException(
+                f"the arguments {', '.join(bad)} cannot be written with {self.serializer} ({error}); with"
+                " render_template_as_native_obj a template like {{ ti }} gives the object itself: pass the text or"
+                " number of it that the function needs"
+            ) from None
+        return data
+
     def _run(self, command: list[str]) -> None:
         environment = dict(os.environ) if self.inherit_env else {}
         environment.update(self.env_vars or {})
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                self.log.info("%s", line.decode(errors="backslashreplace").rstrip())
-        code = process.returncode
+        if self._bundle:
+            paths = [environment.get("PYTHONPATH"), self._bundle]
+            environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        code, last = self._logged(command, environment)
         if code in self.skip_on_exit_code:
             raise AirflowSkipException(f"Process exited with code {code}. Skipping.")
         if code:
-            raise AirflowException(f"Process terminated abnormally with exit code {code}; its output is above")
+            raise AirflowException(f"Process returned non-zero exit status {code}.{f' {last}' if last else ''}")
+
+    def _logged(self, command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+        """Run a command, log what it prints, and return its exit code and its last line."""
+        last = ""
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                text = line.decode(errors="backslashreplace").rstrip()
+                last = text or last
+                self.log.info("%s", text)
+        return process.returncode, last
+
+
+def _can_be_sent(serializer: Any, value: Any) -> bool:
+    try:
+        serializer.dumps(value)
+    except Exception:
+        return False
+    return True
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -178,6 +228,7 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         *_BasePythonVirtualenvOperator.template_fields,
         "requirements",
         "index_urls",
+        "index_urls_from_connection_ids",
         "venv_cache_path",
     )
 
@@ -194,6 +245,8 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         venv_cache_path: os.PathLike[str] | str | None = None,
         **kwargs: Any,
     ) -> None:
+        if python_version is not None and not isinstance(python_version, str):
+            raise AirflowException(f"python_version has to be a string, as in '3.12', not {python_version!r}")
         super().__init__(python_callable=python_callable, **kwargs)
         self.requirements: Any = [requirements] if isinstance(requirements, str) else list(requirements or ())
         self.python_version = python_version
@@ -209,37 +262,55 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
     def _interpreter(self, folder: Path) -> Path:
         if self.venv_cache_path is None:
             return self._make(folder / "venv")
-        kept = Path(self.venv_cache_path) / f"venv-{self._digest()}"
-        if (kept / "bin" / "python").exists():
-            return kept / "bin" / "python"
-        # Made beside its place and moved there, so that two tasks at once never see half an environment.
-        made = kept.with_name(f"{kept.name}.{os.getpid()}")
-        self._make(made)
-        try:
-            made.rename(kept)
-        except OSError:
-            shutil.rmtree(made, ignore_errors=True)
-        return kept / "bin" / "python"
+        import fcntl
 
-    def _digest(self) -> str:
-        import hashlib
+        content = self._made_of()
+        kept = Path(self.venv_cache_path).expanduser() / f"venv-{_digest(content)}"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        python, mark = kept / "bin" / "python", kept / "install_complete_marker.json"
+        # Made in its place, for the programs in it name that place; of two tasks at once one waits. The kernel lets the
+        # lock go of who is killed, and what has no mark then is made anew.
+        with kept.with_name(f"{kept.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if mark.exists() and mark.read_text(encoding="utf-8") == content:
+                self.log.info("Reusing cached Python virtual environment in %s", kept)
+                return python
+            shutil.rmtree(kept, ignore_errors=True)
+            self._make(kept)
+            mark.write_text(content, encoding="utf-8")
+        self.log.info("New Python virtual environment created in %s", kept)
+        return python
 
-        content = [self._requirement_lines(), self.python_version, self.system_site_packages, self.pip_install_options]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    def _made_of(self) -> str:
+        """Return what decides whether a cached environment can be used, as text."""
+        from gnomon.sdk.variable import Variable
+
+        return json.dumps(
+            {
+                "requirements_list": sorted(self._requirement_lines()),
+                "pip_install_options": self.pip_install_options,
+                "index_urls": list(self.index_urls or ()),
+                "cache_key": str(Variable.get(_CACHE_KEY_VARIABLE, "")),
+                "python_version": self.python_version,
+                "system_site_packages": self.system_site_packages,
+            },
+            sort_keys=True,
+        )
 
     def _requirement_lines(self) -> list[str]:
         return [line for entry in self.requirements for line in str(entry).splitlines() if line.strip()]
 
     def _make(self, place: Path) -> Path:
         uv = shutil.which("uv") or shutil.which("uv", path=os.path.dirname(sys.executable))
+        indexes = self._indexes()
         site = ["--system-site-packages"] if self.system_site_packages else []
         python = place / "bin" / "python"
         if uv is not None:
             version = ["--python", self.python_version or sys.executable]
-            self._run([uv, "venv", "--quiet", *version, *site, str(place)])
+            self._install([uv, "venv", "--quiet", *version, *site, str(place)])
             install = [uv, "pip", "install", "--quiet", "--python", str(python)]
         else:
-            self._run(
+            self._install(
                 [
                     f"python{self.python_version}" if self.python_version else sys.executable,
                     "-m",
@@ -252,18 +323,27 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         if lines := self._requirement_lines():
             listed = place / "requirements.txt"
             listed.write_text("\n".join(lines))
-            self._run([*install, *self._index_options(), *self.pip_install_options, "-r", str(listed)])
+            self._install([*install, *self.pip_install_options, "-r", str(listed)], indexes)
         return python
 
-    def _index_options(self) -> list[str]:
+    def _install(self, command: list[str], indexes: Sequence[str] = ()) -> None:
+        # By environment: an argument can be seen by every user of the machine, and a URL may hold a password.
+        found = {}
+        if indexes:
+            others = " ".join(indexes[1:])
+            found = {"UV_DEFAULT_INDEX": indexes[0], "PIP_INDEX_URL": indexes[0]}
+            found |= {"UV_INDEX": others, "PIP_EXTRA_INDEX_URL": others} if others else {}
+        code, last = self._logged(command, {**os.environ, **found})
+        if code:
+            raise AirflowException(f"the environment could not be made (exit code {code}): {last}")
+
+    def _indexes(self) -> list[str]:
         urls = list(self.index_urls or ())
         if self.index_urls_from_connection_ids:
             from gnomon.sdk.standard.hooks import PackageIndexHook
 
             urls += [PackageIndexHook(one).get_connection_url() for one in self.index_urls_from_connection_ids]
-        if not urls:
-            return []
-        return ["--index-url", urls[0], *(part for url in urls[1:] for part in ("--extra-index-url", url))]
+        return urls
 
 
 class ExternalPythonOperator(_BasePythonVirtualenvOperator):
@@ -271,13 +351,13 @@ class ExternalPythonOperator(_BasePythonVirtualenvOperator):
 
     Args:
         python: the path of its interpreter (templated).
-        expect_pendulum: pendulum has to be importable there.
+        expect_pendulum: taken for compatibility; dates are sent as plain ones.
     """
 
     template_fields: Collection[str] = (*_BasePythonVirtualenvOperator.template_fields, "python")
 
     def __init__(
-        self, *, python: str, python_callable: Callable[..., Any], expect_pendulum: bool = True, **kwargs: Any
+        self, *, python: str, python_callable: Callable[..., Any], expect_pendulum: bool = False, **kwargs: Any
     ) -> None:
         if not python:
             raise ValueError("Python Path must be defined in ExternalPythonOperator")
@@ -297,17 +377,31 @@ class ExternalPythonOperator(_BasePythonVirtualenvOperator):
 class BranchPythonVirtualenvOperator(BranchMixIn, PythonVirtualenvOperator):
     """Calls a function in an environment made for it; it returns the id of the task to go on with."""
 
+    def choose_branch(self, context: Any) -> Any:
+        """Return what the function returns."""
+        return PythonVirtualenvOperator.execute(self, context)
+
     def execute(self, context: Any) -> Any:
         """Call the function, and skip what it did not choose."""
-        return self.do_branch(context, PythonVirtualenvOperator.execute(self, context))
+        return self.do_branch(context, self.choose_branch(context))
 
 
 class BranchExternalPythonOperator(BranchMixIn, ExternalPythonOperator):
     """Calls a function in another environment; it returns the id of the task to go on with."""
 
+    def choose_branch(self, context: Any) -> Any:
+        """Return what the function returns."""
+        return ExternalPythonOperator.execute(self, context)
+
     def execute(self, context: Any) -> Any:
         """Call the function, and skip what it did not choose."""
-        return self.do_branch(context, ExternalPythonOperator.execute(self, context))
+        return self.do_branch(context, self.choose_branch(context))
+
+
+def _digest(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def is_venv_installed() -> bool:

@@ -14,6 +14,7 @@ class _StubOperator(DecoratedOperator):
     """The operator behind @task.stub."""
 
     custom_operator_name = "@task.stub"
+    is_stub = True
 
     def __init__(self, *, python_callable: Callable[..., Any], task_id: str, **kwargs: Any) -> None:
         super().__init__(python_callable=python_callable, task_id=task_id, **kwargs)

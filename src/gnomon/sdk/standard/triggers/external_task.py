@@ -80,7 +80,7 @@ class WorkflowTrigger(BaseTrigger):
             "allowed_states", "run_ids", "logical_dates", "poke_interval", "soft_fail",
         )  # fmt: skip
         kwargs = {name: getattr(self, name) for name in names}
-        return f"{type(self).__module__}.{type(self).__qualname__}", kwargs
+        return "airflow.providers.standard.triggers.external_task.WorkflowTrigger", kwargs
 
     def _count(self, states: Collection[str]) -> float:
         return count_in_states(
@@ -130,7 +130,7 @@ class DagStateTrigger(BaseTrigger):
         """Return (import path, keyword arguments)."""
         names = ("dag_id", "states", "poll_interval", "run_ids", "execution_dates")
         kwargs = {name: getattr(self, name) for name in names}
-        return f"{type(self).__module__}.{type(self).__qualname__}", kwargs
+        return "airflow.providers.standard.triggers.external_task.DagStateTrigger", kwargs
 
     def _all_there(self) -> bool:
         wanted = len(self.run_ids or self.execution_dates or ())

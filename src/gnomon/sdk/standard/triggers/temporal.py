@@ -56,7 +56,7 @@ class DateTimeTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return (import path, keyword arguments)."""
         # A delta has become a moment, so that it is not counted again where the trigger is made again.
-        path = f"{DateTimeTrigger.__module__}.{DateTimeTrigger.__qualname__}"
+        path = "airflow.providers.standard.triggers.temporal.DateTimeTrigger"
         when = {"target_time": self.target_time} if self._moment is None else {"moment": self._moment}
         return path, {**when, "end_from_trigger": self.end_from_trigger}
 
