@@ -152,9 +152,9 @@ def load(folder: str, files: Sequence[str]) -> Loaded:
         return _loaded
     loaded = _loaded = Loaded()
     for path in files:
-        _take(loaded, path, lambda path=path: _of_file(path, folder))  # type: ignore[misc]
+        _take(loaded, path, lambda path=path: _of_file(path, folder))
     for point in entry_points("airflow.plugins"):
-        _take(loaded, point.module, lambda point=point: _of_package(point))  # type: ignore[misc]
+        _take(loaded, point.module, lambda point=point: _of_package(point))
     _take_from_providers(loaded)
     _integrate_macros(loaded.plugins)
     from gnomon.sdk import listeners
@@ -262,7 +262,7 @@ def _take_from_providers(loaded: Loaded) -> None:
         for entry in info.get("plugins", ()):
             kind = entry["plugin-class"]
             if not any(f"{type(one).__module__}.{type(one).__qualname__}" == kind for one in loaded.plugins):
-                _take(loaded, kind, lambda kind=kind: [import_string(kind)()])  # type: ignore[misc]
+                _take(loaded, kind, lambda kind=kind: [import_string(kind)()])
 
 
 def _integrate_macros(plugins: Iterable[Any]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -57,9 +58,14 @@ class Distribution(NamedTuple):
     urls: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
-def entry_points(group: str) -> list[EntryPoint]:
-    """Return the entry points of a group, in the order of the packages' names."""
-    return _scan(tuple(sys.path)).get(group, [])
+def entry_points(group: str, first: Sequence[str] = ()) -> list[EntryPoint]:
+    """Return the entry points of a group, in the order of the packages' names.
+
+    Args:
+        group: for example `airflow.plugins`.
+        first: folders that count before those of `sys.path`.
+    """
+    return _scan((*first, *sys.path)).get(group, [])
 
 
 @cache

@@ -14,6 +14,8 @@ import sys
 import threading
 from typing import Any
 
+from gnomon.service.config import conf
+from gnomon.service.entry_points import entry_points
 from gnomon.service.environment import for_user_code, user_python, user_site_packages
 
 #: All providers of a large environment are imported for some of the questions.
@@ -70,6 +72,14 @@ def _talk(process: subprocess.Popen[bytes], answers: Any, about: bytes, seconds:
     _, said = process.communicate(about, timeout=seconds)
     reader.join(seconds)
     return found[0] if found else b"", said
+
+
+def plugins_may_be_there() -> bool:
+    """Return whether there may be plugins, without looking into any file that may be one."""
+    folder = os.path.expanduser(conf.get("core", "plugins_folder", fallback="") or "")
+    if folder and any(name.endswith(".py") for _, _, names in os.walk(folder, followlinks=True) for name in names):
+        return True
+    return bool(entry_points("airflow.plugins", user_site_packages()))
 
 
 class Remembered:

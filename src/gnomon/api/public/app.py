@@ -21,6 +21,7 @@ from gnomon.api.context import Context
 from gnomon.api.execution import http as execution_http
 from gnomon.api.public import errors
 from gnomon.service.config import conf
+from gnomon.service.inspection import plugins_may_be_there
 from gnomon.store.engine import Store
 
 if TYPE_CHECKING:
@@ -101,6 +102,10 @@ def create_app(store: Store, *, handlers: Handlers | None = None) -> FastAPI:
     errors.add_handlers(app)
     app.router.routes.append(execution_http.route(store, tokens, handlers))
     app.add_middleware(_OnDemand, loads=app.load_for)
+    if plugins_may_be_there():
+        from gnomon.api.plugin_apps import PluginApps
+
+        app.add_middleware(PluginApps, context=app.state.context)
     return app
 
 
