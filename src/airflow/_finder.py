@@ -11,10 +11,9 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from importlib.machinery import ModuleSpec
-from pkgutil import extend_path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -35,48 +34,64 @@ class Home(NamedTuple):
         return self.module if self.name == "." else f"{self.module}.{self.name}"
 
 
-Table = dict[str, dict[str, Home]]
+class Table:
+    """Module → name → home, from lines `module home name[=name there] …`; the name `*` stands for all.
+
+    The lines of a module are taken apart when somebody asks for it: an import of `airflow` needs few of them.
+    """
+
+    def __init__(self, *parts: tuple[Iterable[str], str | None]) -> None:
+        self._lines: dict[str, list[tuple[str, str | None]]] = {}
+        for lines, warning in parts:
+            for line in lines:
+                if line and line[0] != "#":
+                    module, _, rest = line.partition(" ")
+                    self._lines.setdefault(module, []).append((rest, warning))
+        self._read: dict[str, dict[str, Home]] = {}
+        self.packages: set[str] = set()
+        for module in self._lines:
+            parent = module.rpartition(".")[0]
+            while parent and parent not in self.packages:
+                self.packages.add(parent)
+                parent = parent.rpartition(".")[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __contains__(self, module: str) -> bool:
+        return module in self._lines or module in self.packages
+
+    def names(self, module: str) -> dict[str, Home]:
+        """Return the names of a module; none for one that is not in the table."""
+        if module not in self._read:
+            found: dict[str, Home] = {}
+            for rest, warning in self._lines.get(module, ()):
+                home, *names = rest.split()
+                for entry in names:
+                    name, _, there = entry.partition("=")
+                    found[name] = Home(home, there or name, warning)
+            self._read[module] = found
+        return self._read[module]
 
 
-def _read(lines: Iterable[str], warning: str | None) -> Table:
-    """Return module → name → home, from lines `module home name[=name there] …`; the name `*` stands for all."""
-    modules: Table = {}
-    for line in lines:
-        if not line or line.startswith("#"):
-            continue
-        module, home, *names = line.split()
-        known = modules.setdefault(module, {})
-        for entry in names:
-            name, _, there = entry.partition("=")
-            known[name] = Home(home, there or name, warning)
-    return modules
-
-
-def _packages(modules: Table) -> set[str]:
-    return {name.rsplit(".", depth)[0] for name in modules for depth in range(1, name.count(".") + 1)}
-
-
-_MODULES: Table = {}
-for _lines, _warning in (
-    (_core_names.NAMES, None),
-    (NAMES, None),
-    (MOVED, "DeprecatedImportWarning"),
-    (_core_names.LEAVING, "RemovedInAirflow4Warning"),
-):
-    for _module, _names in _read(_lines.splitlines(), _warning).items():
-        _MODULES.setdefault(_module, {}).update(_names)
-_PACKAGES = _packages(_MODULES)
+CURRENT = Table(
+    (_core_names.NAMES.splitlines(), None),
+    (NAMES.splitlines(), None),
+    (MOVED.splitlines(), "DeprecatedImportWarning"),
+    (_core_names.LEAVING.splitlines(), "RemovedInAirflow4Warning"),
+)
 
 
 @functools.cache
-def _retired() -> tuple[Table, set[str]]:
-    """Return the names that only older releases have, and the packages of their modules."""
+def retired() -> Table:
+    """Return the names that only older releases have."""
     with open(os.path.join(os.path.dirname(__file__), "retired.txt"), encoding="utf-8") as file:
         lines = file.read().splitlines()
     here = "airflow.providers."
-    modules = _read((line for line in lines if not line.startswith(here)), "RemovedInAirflow3Warning")
-    modules.update(_read((line for line in lines if line.startswith(here)), "AirflowProviderDeprecationWarning"))
-    return modules, _packages(modules)
+    return Table(
+        ([line for line in lines if not line.startswith(here)], "RemovedInAirflow3Warning"),
+        ([line for line in lines if line.startswith(here)], "AirflowProviderDeprecationWarning"),
+    )
 
 
 class NamesFinder:
@@ -84,15 +99,15 @@ class NamesFinder:
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Return a spec for a module of the table; others are looked for on disk."""
-        if not fullname.startswith("airflow.") or (fullname not in _MODULES and fullname not in _PACKAGES):
+        if not fullname.startswith("airflow.") or fullname not in CURRENT:
             return None
-        return self._spec(fullname, is_package=fullname in _PACKAGES)
+        return self._spec(fullname, is_package=fullname in CURRENT.packages)
 
     def _spec(self, fullname: str, *, is_package: bool) -> ModuleSpec:
         loader: Any = self
         spec = ModuleSpec(fullname, loader, origin="airflow._names", is_package=is_package)
         if spec.submodule_search_locations is not None:
-            spec.submodule_search_locations = extend_path([], fullname)
+            spec.submodule_search_locations = folders_of(fullname)
         return spec
 
     def create_module(self, spec: ModuleSpec) -> None:
@@ -100,7 +115,7 @@ class NamesFinder:
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module its names."""
-        self._fill(module, _MODULES.get(module.__name__, {}))
+        self._fill(module, CURRENT.names(module.__name__))
 
     @staticmethod
     def _fill(module: ModuleType, names: dict[str, Home]) -> None:
@@ -120,27 +135,33 @@ class RetiredFinder(NamesFinder):
         """Return a spec for a module of the list."""
         if not fullname.startswith("airflow."):
             return None
-        modules, packages = _retired()
-        if fullname not in modules and fullname not in packages:
+        if fullname not in retired():
             return None
         provider = provider_of(fullname)
-        if provider is not None and not _is_there(provider):
+        if provider is not None and not is_installed(provider):
             return None
-        return self._spec(fullname, is_package=fullname in packages)
+        return self._spec(fullname, is_package=fullname in retired().packages)
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module its names."""
-        self._fill(module, _retired()[0].get(module.__name__, {}))
+        self._fill(module, retired().names(module.__name__))
+
+
+def folders_of(package: str) -> list[str]:
+    """Return where modules of a package may be on disk: provider packages put theirs beside ours."""
+    parent, _, name = package.rpartition(".")
+    around = sys.modules[parent].__path__ if parent else sys.path
+    return [folder for folder in (os.path.join(one, name) for one in around) if os.path.isdir(folder)]
 
 
 def attribute_getter(module: str) -> Callable[[str], Any]:
     """Return the `__getattr__` of a module of the table."""
-    names = _MODULES.get(module, {})
+    names = CURRENT.names(module)
 
     def __getattr__(name: str) -> Any:
         home = _home_in(names, name)
         if home is None and not (name.startswith("__") or module == "airflow.sdk"):
-            home = _home_in(_retired()[0].get(module, {}), name)
+            home = _home_in(retired().names(module), name)
         if home is None:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         value = _object_at(home, f"{module}.{name}")
@@ -188,7 +209,7 @@ def _module_at(home: Home, wanted: str) -> ModuleType:
         if not f"{home.module}.".startswith(f"{error.name}."):
             other = provider_of(error.name) or error.name.partition(".")[0]
             raise ImportError(f"{wanted} is {home.path} now, which needs {error.name}; install {other}") from error
-        if provider_of(error.name) == provider and _is_there(provider):
+        if provider_of(error.name) == provider and is_installed(provider):
             raise ImportError(
                 f"{wanted} became {home.path}, which the installed release of {provider} does not have any more"
             ) from None
@@ -196,7 +217,8 @@ def _module_at(home: Home, wanted: str) -> ModuleType:
 
 
 @functools.cache
-def _is_there(distribution: str) -> bool:
+def is_installed(distribution: str) -> bool:
+    """Say whether a distribution is there."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

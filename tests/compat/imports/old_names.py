@@ -6,15 +6,19 @@ import importlib
 import json
 import warnings
 
-from airflow._finder import _is_there, _retired, provider_of
+from airflow._finder import is_installed, provider_of, retired
 
 
 def main() -> None:
     """Print for each name whether it works, and what was said."""
-    for module, names in _retired()[0].items():
-        for name, home in names.items():
+    for module in retired():
+        for name, home in retired().names(module).items():
             provider = provider_of(home.module)
-            if name == "*" or provider in (None, "apache-airflow-providers-standard") or not _is_there(str(provider)):
+            if (
+                name == "*"
+                or provider in (None, "apache-airflow-providers-standard")
+                or not is_installed(str(provider))
+            ):
                 continue
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")

@@ -12,7 +12,7 @@ import pytest
 
 import airflow
 import gnomon.sdk
-from airflow._finder import _MODULES, _retired, provider_of
+from airflow._finder import CURRENT, provider_of, retired
 from gnomon.sdk.exceptions import (
     AirflowException,
     AirflowProviderDeprecationWarning,
@@ -23,9 +23,9 @@ from gnomon.sdk.exceptions import (
 
 CASES = [
     (module, name, home)
-    for table in (_MODULES, _retired()[0])
-    for module, names in table.items()
-    for name, home in names.items()
+    for table in (CURRENT, retired())
+    for module in table
+    for name, home in table.names(module).items()
     if name != "*" and not (module.startswith("airflow.providers.") and home.warning)  # those need that provider
 ]
 CATEGORIES = (
@@ -100,7 +100,10 @@ def test_the_distribution_of_a_module(module, provider):
     assert provider_of(module) == provider
 
 
-@pytest.mark.parametrize(("module", "home"), [(m, names["*"].module) for m, names in _MODULES.items() if "*" in names])
+@pytest.mark.parametrize(
+    ("module", "home"),
+    [(module, CURRENT.names(module)["*"].module) for module in CURRENT if "*" in CURRENT.names(module)],
+)
 def test_modules_that_are_whole_homes(module, home):
     assert importlib.import_module(module)
     assert importlib.import_module(home)
