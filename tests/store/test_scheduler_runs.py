@@ -393,3 +393,48 @@ def test_what_is_recorded_while_no_scheduler_runs_is_found_by_the_next(store: St
         assert await it.finished(it.trigger("d")) == "success"
 
     play(store, scenario)
+
+
+def test_a_worker_runs_the_callbacks_of_a_try_whose_process_is_gone(store: Store) -> None:
+    def script(workload: x.Workload) -> x.Outcome:
+        outcome = fails(workload)
+        outcome.orphaned, outcome.error = True, "killed by SIGKILL (signal 9)"
+        return outcome
+
+    executor = ScriptedExecutor(script=script)
+
+    async def scenario(it: Bench) -> None:
+        it.record(dag("d", task("a", retries=1, has_retry_callback=True, has_failure_callback=True), task("b")))
+        run = it.trigger("d")
+        assert await it.finished(run) == "failed"
+        found = [(one.kind, one.task_id, one.try_number, one.reason) for one in executor.callbacks]
+        assert found == [
+            ("task_retry", "a", 1, "killed by SIGKILL (signal 9)"),
+            ("task_failure", "a", 2, "killed by SIGKILL (signal 9)"),
+        ]
+
+    play(store, scenario, executor)
+
+
+def test_a_dag_callback_is_called_in_the_context_of_the_task_that_ended_last(store: Store) -> None:
+    executor = ScriptedExecutor(script=lambda w: fails(w) if w.task_id == "b" else succeeds(w))
+
+    async def scenario(it: Bench) -> None:
+        it.record(dag("d", task("a"), task("b", "a"), task("c", "b"), has_failure_callback=True))
+        assert await it.finished(it.trigger("d")) == "failed"
+        await it.until(lambda: len(executor.callbacks) == 1)
+        (called,) = executor.callbacks
+        assert (called.kind, called.reason, called.task_id, called.try_number) == ("dag_failure", "task_failure", "b", 1)
+
+    play(store, scenario, executor)
+
+
+def test_callbacks_may_ask_for_connections_and_variables(store: Store) -> None:
+    async def scenario(it: Bench) -> None:
+        ask = x.GetVariable("k")
+        assert isinstance(it.scheduler._on_request(x.TryKey(-5, 0), ask), x.Done)  # as the bench answers
+        refused = it.scheduler._on_request(x.TryKey(5, 0), ask)
+        assert isinstance(refused, x.Problem)
+        assert refused.code == "forbidden"
+
+    play(store, scenario)

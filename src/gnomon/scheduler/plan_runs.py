@@ -102,7 +102,7 @@ class PlanRuns:
             case _:
                 self.fail(
                     run, instance, turn, now=now, retryable=outcome.retryable, delay=outcome.retry_delay,
-                    error=outcome.error,
+                    error=outcome.error, callback=outcome.orphaned,
                 )  # fmt: skip
 
     def _write_results(self, run: ActiveRun, instance: Instance, outcome: x.Outcome, turn: Turn) -> int | None:

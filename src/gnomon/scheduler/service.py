@@ -412,9 +412,9 @@ class Scheduler(Service):
         return None if found is None else found.seq
 
     def _on_request(self, key: x.TryKey, request: x.Request) -> x.Reply:
-        """Answer user code, as long as its try is the current one."""
+        """Answer user code, as long as its try is the current one; a callback, whose key is negative, has no try."""
         instance = self._world.instances.get(key.ti)
-        if key.ti and (self._seq_in_store(key.ti) if instance is None else instance.seq) != key.seq:
+        if key.ti > 0 and (self._seq_in_store(key.ti) if instance is None else instance.seq) != key.seq:
             return x.Problem("forbidden", "this try is over: the task instance was cleared, marked or rescued")
         try:
             return self._answer(key, request)

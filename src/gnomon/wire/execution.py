@@ -187,6 +187,8 @@ class Outcome(msgspec.Struct, kw_only=True, tag="outcome", omit_defaults=True):
     retry_delay: float | None = None
     #: the last line of the traceback, or "killed by SIGKILL"
     error: str | None = None
+    #: the worker says so, for the process of the try was gone, and with it whoever would run callbacks
+    orphaned: bool = False
     trigger: TriggerSpec | None = None
     next_method: str | None = None
     next_kwargs: Json | None = None

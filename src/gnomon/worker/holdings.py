@@ -138,6 +138,7 @@ class Holdings:
                 end_date=clock.now_us(),
                 pid=piece.pid,
                 error=error,
+                orphaned=True,
             )
             self.report(piece, wire.encode(outcome))
         self._is_over(piece)

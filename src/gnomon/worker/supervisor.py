@@ -184,13 +184,12 @@ class Worker:
 
     def _log_path(self, workload: wire.Workload | wire.CallbackWorkload) -> str:
         run = decode_run_name(workload.run)
-        if workload.task_id is None:
-            assert isinstance(workload, wire.CallbackWorkload)
+        if isinstance(workload, wire.CallbackWorkload) and not workload.kind.startswith("task_"):
             return task_logs.callback_log_path(run.dag_id, run.run_id, workload.kind, folder=self._log_folder)
         return task_logs.try_log_path(
             run.dag_id,
             run.run_id,
-            workload.task_id,
+            workload.task_id or "",
             workload.map_index,
             workload.try_number,
             folder=self._log_folder,
