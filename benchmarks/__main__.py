@@ -24,7 +24,7 @@ from benchmarks.record import Figure, table
 from gnomon.service import clock
 from tests.fixtures.postgresql_server import PostgresUnavailable, running_postgresql
 
-WORKLOADS = ("chain", "fan", "runs", "large", "parsing", "first", "new_file", "idle")
+WORKLOADS = ("chain", "fan", "runs", "large", "parsing", "first", "new_file", "imports", "idle")
 RESULTS = Path(__file__).parent / "results"
 
 
