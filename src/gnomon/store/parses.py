@@ -49,6 +49,7 @@ _ADD_TAG = Statement("INSERT INTO dag_tag (name, dag_id) VALUES (:name, :dag_id)
 _DROP_TAG = Statement("DELETE FROM dag_tag WHERE dag_id = :dag_id AND name = :name")
 _ADD_WARNING = Statement(
     "INSERT INTO dag_warning (dag_id, warning_type, message, timestamp) VALUES (:dag_id, :kind, :message, :now)"
+    " ON CONFLICT (dag_id, warning_type) DO UPDATE SET message = excluded.message, timestamp = excluded.timestamp"
 )
 _DROP_WARNINGS = Statement(
     f"DELETE FROM dag_warning WHERE dag_id = :dag_id AND warning_type <> '{asset_references.CONFLICT}'"

@@ -191,7 +191,7 @@ def complete(connection: Connection, versions: VersionCache, rows: list[dict[str
             for name in tags[row["dag_id"]]
         ]
         row["last_expired"] = None
-        row["timetable_partitioned"] = False
+        row["timetable_partitioned"] = summary is not None and summary.partitioned
         row["timetable_periodic"] = row["timetable_type"] in _PERIODIC
         row["has_task_concurrency_limits"] = summary is not None and summary.has_task_limits
         row["allowed_run_types"] = summary.allowed_run_types if summary else None

@@ -59,10 +59,22 @@ class TaskTraits(msgspec.Struct):
     max_active_tis_per_dagrun: int | None = None
 
 
+class TimetableTraits(msgspec.Struct):
+    """What a list shows of a schedule."""
+
+    kind: str = "null"
+    data: dict[str, Any] | None = None
+
+    def partitioned(self) -> bool:
+        """Say whether its runs are about partitions."""
+        return self.kind == "partitioned_assets" or (self.kind == "cron_trigger" and "key_format" in (self.data or {}))
+
+
 class DagTraits(msgspec.Struct):
     """What a list of DAGs or task instances shows of a serialized DAG; the rest is skipped while decoding."""
 
     tasks: list[TaskTraits] = []
+    timetable: TimetableTraits = TimetableTraits()
     allowed_run_types: list[str] | None = None
 
     def limits(self) -> bool:
@@ -77,6 +89,7 @@ class Summary(msgspec.Struct):
     has_task_limits: bool
     #: task_id → traits, where the name shown, the operator's name or the executor_config is its own
     tasks: dict[str, TaskTraits]
+    partitioned: bool = False
 
 
 class VersionCache:
@@ -118,7 +131,7 @@ class VersionCache:
             or task.executor_config
             or (task.operator_name or task.task_type) != task.task_type
         }
-        return Summary(traits.allowed_run_types, traits.limits(), special)
+        return Summary(traits.allowed_run_types, traits.limits(), special, traits.timetable.partitioned())
 
 
 def _keep(cache: OrderedDict[int, V], key: int, value: V, size: int) -> V:
