@@ -65,9 +65,13 @@ _BUILT_IN: dict[str, type[PriorityWeightStrategy]] = {
 def check_weight_rule(rule: Any) -> Any:
     """Return a rule as it is stored: a WeightRule, or a strategy object.
 
+    Args:
+        rule: A rule or its name, a strategy, its class, or the import path of that.
+
     Raises:
         ValueError: it is neither a known rule nor a strategy.
     """
+    rule = _made(rule)
     if isinstance(rule, PriorityWeightStrategy):
         names = [name for name, kind in _BUILT_IN.items() if type(rule) is kind]
         return WeightRule(names[0]) if names else rule
@@ -78,6 +82,20 @@ def check_weight_rule(rule: Any) -> Any:
     except ValueError:
         known = ", ".join(one.value for one in WeightRule)
         raise ValueError(f"The weight_rule must be {known} or a PriorityWeightStrategy; received {rule!r}") from None
+
+
+def _made(rule: Any) -> Any:
+    """Return the strategy of a class or of an import path; anything else as it is."""
+    if isinstance(rule, str) and "." in rule:
+        from importlib import import_module
+
+        module, _, name = rule.rpartition(".")
+        try:
+            rule = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"The weight_rule {rule!r} cannot be imported: {error}") from error
+    is_class = isinstance(rule, type) and issubclass(rule, PriorityWeightStrategy)
+    return rule() if is_class else rule
 
 
 def validate_and_load_priority_weight_strategy(rule: Any) -> PriorityWeightStrategy:

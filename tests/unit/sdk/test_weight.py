@@ -9,7 +9,7 @@ from gnomon.sdk.dag import DAG
 from gnomon.sdk.exceptions import SerializationError
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.serialization import serialize_dag
-from gnomon.sdk.weight import PriorityWeightStrategy
+from gnomon.sdk.weight import PriorityWeightStrategy, check_weight_rule
 
 
 class Decreasing(PriorityWeightStrategy):
@@ -48,6 +48,13 @@ def test_the_strategy_decides_and_not_the_sum_of_its_relatives():
     assert [node.priority for node in graph.nodes] == [20, 51]
     assert made.tasks[0].weight_rule.endswith("ByName")
     assert made.tasks[0].priority_weight == 2
+
+
+def test_a_class_or_its_import_path_will_do():
+    assert check_weight_rule(ByName) == ByName()
+    assert check_weight_rule(f"{ByName.__module__}.ByName") == ByName()
+    with pytest.raises(ValueError, match=r"'no\.such\.Strategy' cannot be imported: No module named 'no'"):
+        check_weight_rule("no.such.Strategy")
 
 
 def test_airflow_3_asks_when_the_task_instance_is_made():
