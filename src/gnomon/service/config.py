@@ -8,10 +8,11 @@ read once per path.
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from gnomon.service.home import airflow_home
+from gnomon.service.home import airflow_home, expanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -387,7 +388,12 @@ def profile() -> Literal[2, 3]:
 def config_file() -> Path:
     """Return the path of airflow.cfg, whether it exists or not."""
     given = os.environ.get("AIRFLOW_CONFIG")
-    return Path(os.path.expandvars(os.path.expanduser(given))) if given else airflow_home() / "airflow.cfg"
+    return expanded(given) if given else _default_file(airflow_home())
+
+
+@cache
+def _default_file(home: Path) -> Path:
+    return home / "airflow.cfg"
 
 
 def variable_name(section: str, key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import cache
 from pathlib import Path
 
 #: Not $TMPDIR and not $XDG_RUNTIME_DIR: two processes of one installation may see different ones, and must meet.
@@ -16,8 +17,19 @@ class HomeError(Exception):
 
 def airflow_home() -> Path:
     """Return $AIRFLOW_HOME, or ~/airflow."""
-    value = os.environ.get("AIRFLOW_HOME") or "~/airflow"
-    return Path(os.path.expandvars(os.path.expanduser(value)))
+    return expanded(os.environ.get("AIRFLOW_HOME") or "~/airflow")
+
+
+def expanded(path: str) -> Path:
+    """Return a path with `~` and environment variables replaced."""
+    if "$" in path:
+        return Path(os.path.expandvars(os.path.expanduser(path)))
+    return _without_tilde(path, os.environ.get("HOME"))
+
+
+@cache
+def _without_tilde(path: str, home: str | None) -> Path:
+    return Path(os.path.expanduser(path))  # looked up for each setting; `home` is what the answer depends on
 
 
 def runtime_path() -> Path:
