@@ -59,7 +59,7 @@ class TaskTraits(msgspec.Struct):
     max_active_tis_per_dagrun: int | None = None
 
 
-class TimetableTraits(msgspec.Struct):
+class TimetableTraits(msgspec.Struct, frozen=True):
     """What a list shows of a schedule."""
 
     kind: str = "null"
