@@ -133,7 +133,6 @@ class Scheduling:
     def __init__(self, database: Database) -> None:
         self._db = database
         ti, run, skip, leader = t.task_instance, t.dag_run, t.skip_decision, t.leader
-        h, s = human_input.c, task_state.c
         at = bindparam
         self._check_epoch = self._prepare(
             update(leader)
@@ -174,12 +173,17 @@ class Scheduling:
         )
         self._drop_trigger = self._delete(t.trigger.c.id)
         self._drop_event = self._delete(t.trigger_event.c.trigger_id)
+        self._prepare_rare()
+        true = "1" if database.is_sqlite else "true"
+        self._next_due = f"SELECT min(next_run_after) FROM dag WHERE is_paused <> {true} AND is_stale <> {true}"
+
+    def _prepare_rare(self) -> None:
+        """What most tasks never need."""
+        at, h, s = bindparam, human_input.c, task_state.c
         self._put_callback = self._insert(t.callback, ("id", "kind", "dag_run_id", "ti_id", "reason", "created_at"))
         self._drop_callback = self._delete(t.callback.c.id)
         self._clear_state = self._prepare(
-            delete(task_state).where(
-                s.dag_run_id == at("run_"), s.task_id == at("task_"), s.map_index == at("index_")
-            ),
+            delete(task_state).where(s.dag_run_id == at("run_"), s.task_id == at("task_"), s.map_index == at("index_")),
             ("run_", "task_", "index_"),
         )
         self._put_answer = self._prepare(
@@ -191,8 +195,6 @@ class Scheduling:
         self._pause = self._prepare(
             update(t.dag).where(t.dag.c.dag_id == at("id_")).values(is_paused=at("is_paused")), ("is_paused", "id_")
         )
-        true = "1" if database.is_sqlite else "true"
-        self._next_due = f"SELECT min(next_run_after) FROM dag WHERE is_paused <> {true} AND is_stale <> {true}"
 
     def _prepare(self, statement: Insert | Update | Delete, takes: Sequence[str]) -> Prepared:
         return Prepared(statement, self._db.engine.dialect, takes)
