@@ -155,6 +155,13 @@ def test_what_tasks_update_starts_what_waits_for_it(running: Standalone) -> None
     assert result_of(running, "of_several")["seen"].keys() == {"x", "y"}
     assert len(runs_of(running, "of_both")) == 1
 
+    # An event that is made while nobody schedules is in the queue of whoever waits for it.
+    _kill("scheduler")
+    for name in ("b", "a"):
+        number = next(row["id"] for row in running.get("/assets")["assets"] if row["name"] == name)
+        assert running.client.post("/assets/events", json={"asset_id": number}).status_code == 200
+    assert result_of(running, "of_both", number=2)["seen"]["b"] == [{"from_rest_api": True}, None, None]
+
 
 def test_a_watcher_is_shared_and_outlives_the_triggerer(airflow_home: Path) -> None:
     path = airflow_home / "line"

@@ -99,7 +99,7 @@ def check(dag: SerializedDag) -> None:
 def record(conn: Connection, dag: SerializedDag, now: datetime, *, is_new: bool) -> None:
     """Store what a new version of a DAG says about assets, in the caller's transaction."""
     found = collect(dag)
-    if not found and is_new:
+    if not found and (is_new or not _says_anything(conn, dag.dag_id)):
         return
     touched = _assets_of_dags(conn, [dag.dag_id])
     ids = {key: _put_asset(conn, key, content, now) for key, content in found.assets.items()}
@@ -128,6 +128,18 @@ def forget(conn: Connection, dag_ids: Collection[str]) -> None:
     if touched:
         _drop_unwatched(conn)
         settle(conn, touched, clock.now())
+
+
+def ring_for_watchers(conn: Connection, dag_ids: Collection[str]) -> None:
+    """Let triggerers look again if one of these DAGs, which are paused or not paused now, lets assets be watched."""
+    if conn.execute(select(t.asset_watcher.c.asset_id).where(t.asset_watcher.c.dag_id.in_(dag_ids)).limit(1)).first():
+        notify_in(conn, "trigger", "watchers")
+
+
+def _says_anything(conn: Connection, dag_id: str) -> bool:
+    tables = (t.dag_schedule_asset, t.dag_schedule_alias, t.dag_schedule_reference, t.task_asset)
+    present = union(*(select(x.c.dag_id).where(x.c.dag_id == dag_id) for x in tables))
+    return conn.execute(present).first() is not None
 
 
 def _assets_of_dags(conn: Connection, dag_ids: Collection[str]) -> set[int]:

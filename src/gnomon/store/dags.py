@@ -190,6 +190,8 @@ class Dags:
                 _must_exist(conn, must_exist)
             for dag_id in changed:
                 notify_in(conn, "dag", dag_id)
+            if changed:
+                asset_references.ring_for_watchers(conn, changed)
         return changed
 
     def set_next_run(

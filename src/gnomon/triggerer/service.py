@@ -97,7 +97,7 @@ class Triggerer(Service):
 
     async def run(self) -> None:
         self._job = await self._in_store(self._register)
-        listener = self._store.notifier.subscribe(asyncio.get_running_loop(), ("trigger", "run", "dag"), self._heard)
+        listener = self._store.notifier.subscribe(asyncio.get_running_loop(), ("trigger", "run"), self._heard)
         works = (self._look, self._beat, self._keep_runner, self.stopping.wait)
         loops: list[asyncio.Task[Any]] = [asyncio.create_task(work()) for work in works]
         try:
@@ -147,8 +147,7 @@ class Triggerer(Service):
     # ------------------------------------------------------------------------------------ claiming, ending
 
     def _heard(self, notice: Notice) -> None:
-        # A DAG that is paused or not decides about its watchers.
-        if notice.topic in ("trigger", "dag") or self._held:
+        if notice.topic == "trigger" or self._held:
             self._wake.set()
 
     async def _look(self) -> None:
