@@ -29,6 +29,7 @@ from gnomon.parsing import child
 from gnomon.parsing.project import source_hash
 from gnomon.service import clock
 from gnomon.service.config import conf
+from gnomon.service.entry_points import entry_points
 from gnomon.wire import execution as wire
 from gnomon.wire import framing, questions
 
@@ -326,6 +327,7 @@ def preload() -> None:
             importlib.import_module(name)
         except ImportError:
             continue  # a name that this release does not have is no reason not to parse
+    entry_points("airflow.plugins")  # which each child looks at
     _rehearse()
 
 

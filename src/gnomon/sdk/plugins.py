@@ -6,7 +6,6 @@ inspects them for the API. What is wrong with one is its own import error and no
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
 import sys
@@ -127,7 +126,7 @@ def is_valid_plugin(candidate: Any) -> bool:
     Raises:
         AirflowPluginException: it is one without a name.
     """
-    if not inspect.isclass(candidate) or candidate is AirflowPlugin or not issubclass(candidate, AirflowPlugin):
+    if not isinstance(candidate, type) or candidate is AirflowPlugin or not issubclass(candidate, AirflowPlugin):
         return False
     candidate.validate()
     return True
@@ -409,7 +408,7 @@ def described(plugin: Any) -> dict[str, Any]:
         found[name] = [f"<{_path(type(one))} object>" for one in getattr(plugin, name)]
     for name in _PAGES:
         found[name] = [one for one in getattr(plugin, name) if isinstance(one, dict)]
-    found["listeners"] = [one.__name__ if inspect.ismodule(one) else _path(one) for one in plugin.listeners]
+    found["listeners"] = [one.__name__ if isinstance(one, ModuleType) else _path(one) for one in plugin.listeners]
     found["appbuilder_views"] = [_with_class(one, "view") for one in plugin.appbuilder_views]
     found["fastapi_apps"] = [_with_class(one, "app") for one in plugin.fastapi_apps]
     # Their arguments may be secrets.

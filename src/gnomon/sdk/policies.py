@@ -5,7 +5,6 @@ Without any of them `rules` is None, and that is all that anybody looks at.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import sys
 from collections.abc import Callable
@@ -42,6 +41,8 @@ def __getattr__(name: str) -> Any:
 
 
 def _call(given: Callable[..., Any], *args: Any) -> Any:
+    import inspect
+
     parameters = inspect.signature(given).parameters.values()
     if any(one.kind is one.VAR_POSITIONAL for one in parameters):
         return given(*args)

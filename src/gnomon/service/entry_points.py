@@ -73,19 +73,27 @@ def _scan(paths: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
     found: dict[str, list[EntryPoint]] = {}
     seen: set[str] = set()
     for path in dict.fromkeys(os.path.realpath(path or ".") for path in paths):
-        try:
-            names = sorted(os.listdir(path))
-        except OSError:
-            continue  # a zip archive, or not there
-        for name in names:
-            if not name.endswith(_SUFFIXES):
-                continue
+        packages = _packages(path)
+        for package, points in packages.items():
+            if package not in seen:  # else an earlier folder of the path hides it
+                for point in points:
+                    found.setdefault(point.group, []).append(point)
+        seen.update(packages)
+    return found
+
+
+@cache
+def _packages(path: str) -> dict[str, list[EntryPoint]]:
+    """Return package → entry points of one folder; read once, however often another one joins the path."""
+    try:
+        names = sorted(os.listdir(path))
+    except OSError:
+        return {}  # a zip archive, or not there
+    found: dict[str, list[EntryPoint]] = {}
+    for name in names:
+        if name.endswith(_SUFFIXES):
             package = name.rpartition(".")[0].partition("-")[0].lower()
-            if package in seen:
-                continue  # an earlier folder of the path hides it
-            seen.add(package)
-            for point in _read(os.path.join(path, name)):
-                found.setdefault(point.group, []).append(point)
+            found.setdefault(package, _read(os.path.join(path, name)))
     return found
 
 
@@ -134,4 +142,5 @@ def _distribution(folder: str) -> Distribution:
 def forget() -> None:
     """Look again the next time; for a process in which packages are installed while it runs."""
     _scan.cache_clear()
+    _packages.cache_clear()
     _distribution.cache_clear()

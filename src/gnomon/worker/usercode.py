@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 def preload() -> None:
     """Import, once in the base process, what every task needs."""
     from gnomon.parsing import loader  # noqa: F401
+    from gnomon.service.entry_points import entry_points
     from gnomon.worker import runner
 
+    entry_points("airflow.plugins")  # which templates look at, each for itself
     runner.preload()
 
 
