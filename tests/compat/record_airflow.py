@@ -144,7 +144,7 @@ def record(collection: plan.Collection, only: set[str]) -> None:
     with running_airflow(collection) as api:
         known = _wait_for_dags(api) & _dag_ids_of(api, collection)
         scenarios = [s for s in collection.scenarios(known) if not only or only & set(s.dags)]
-        outcomes = run_all(api, scenarios, at_once=6, settle=12, patience=500)
+        outcomes = run_all(api, scenarios, at_once=6, settle=12, patience=300)
         errors = sorted(Path(name).name for name in api.import_errors())
     old = collection.recorded() if only and collection.recording.exists() else {"dags": {}}
     recorded = {
