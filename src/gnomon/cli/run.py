@@ -36,6 +36,8 @@ class Shown(Protocol):
 
     def show(self, run: Run, instances: list[TaskInstance]) -> None: ...
 
+    def asking(self) -> contextlib.AbstractContextManager[bool]: ...
+
 
 command = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
 
@@ -304,6 +306,8 @@ async def until_over(created: Run, store: Store, view: Shown, worker: subprocess
                 view.show(run, instances)
                 if run.state in ("success", "failed"):
                     return run
+                if any(ti.state == "awaiting_input" for ti in instances):
+                    await _answer(store, instances, view)
                 if triggerer is None and any(ti.state == "deferred" for ti in instances):
                     triggerer = await _start_triggerer(store)
                 await _next_change(notices, [gone, died])
@@ -317,6 +321,13 @@ async def until_over(created: Run, store: Store, view: Shown, worker: subprocess
                 await triggerer.stop()
             for task in (gone, died):
                 task.cancel()
+
+
+async def _answer(store: Store, instances: list[TaskInstance], view: Shown) -> None:
+    from gnomon.cli.run_questions import answer_open
+
+    with view.asking() as at_terminal:
+        await answer_open(store, instances, at_terminal=at_terminal)
 
 
 @contextlib.asynccontextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +31,7 @@ _MARKS = {
     "up_for_retry": "↻",
     "up_for_reschedule": "…",
     "deferred": "…",
+    "awaiting_input": "?",
 }
 
 
@@ -73,6 +76,17 @@ class RunView:
             if state != before and ti.state not in (None, "scheduled", "queued"):
                 print(line(ti), flush=True)
             self._seen[ti.task_id, ti.map_index] = state
+
+    @contextmanager
+    def asking(self) -> Iterator[bool]:
+        """Yield whether somebody at the terminal can be asked; nothing else is drawn meanwhile."""
+        if self._live is not None:
+            self._live.stop()
+        try:
+            yield self._live is not None and sys.stdin.isatty()
+        finally:
+            if self._live is not None:
+                self._live.start()
 
     def table(self) -> Any:
         """Return the run as a Rich table: a line per task, mapped ones summed up."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gnomon.cli.arguments import check_task
@@ -13,7 +15,7 @@ from gnomon.cli.run import Shape, create_run, interruptible, prepared, until_ove
 from gnomon.cli.run_view import entry_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from gnomon.store.engine import Store
     from gnomon.store.records import Run, TaskInstance
@@ -111,6 +113,11 @@ class _Log:
     def __init__(self, map_index: int) -> None:
         self._map_index = map_index
         self._offset = 0
+
+    @contextmanager
+    def asking(self) -> Iterator[bool]:
+        """Yield whether somebody at the terminal can be asked."""
+        yield sys.stdin.isatty() and sys.stdout.isatty()
 
     def show(self, run: Run, instances: Iterable[TaskInstance]) -> None:
         """Print what was written since the last call."""
