@@ -36,6 +36,14 @@ DISTRIBUTIONS = {
     "wtforms": "apache-airflow-providers-fab",
 }
 
+#: Package → the provider package that brings it, if only that one is named by an extra.
+BROUGHT_BY = {
+    "duckdb": "apache-airflow-providers-duckdb",
+    "apache-beam": "apache-airflow-providers-apache-beam",
+    "cassandra-driver": "apache-airflow-providers-apache-cassandra",
+    "oracledb": "apache-airflow-providers-oracle",
+}
+
 #: Modules that need a package which no extra of their provider names: why that is so.
 UNDECLARED = {
     "apache-airflow-providers-fab": (

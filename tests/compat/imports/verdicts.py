@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from airflow._finder import provider_of
-from tests.compat.imports.providers import DISTRIBUTIONS, UNDECLARED, WITHOUT
+from tests.compat.imports.providers import BROUGHT_BY, DISTRIBUTIONS, UNDECLARED, WITHOUT
 
 _EXTRA = re.compile(r"extra == ['\"]([^'\"]+)")
 
@@ -67,7 +67,7 @@ def _distribution(module: str) -> str:
 
 
 def _of_missing(distribution: str, requires: Sequence[str]) -> Verdict:
-    extras = extras_with(distribution, requires)
+    extras = extras_with(distribution, requires) or extras_with(BROUGHT_BY.get(distribution, distribution), requires)
     if distribution in WITHOUT:
         return Verdict(False, distribution, "is built on the spot and needs MySQL's C library; left out here")
     if None in extras:

@@ -162,6 +162,19 @@ def test_versions():
     from airflow.version import version
 
     assert airflow.__version__ == version == "3.3.2"
+    assert importlib.import_module("airflow.sdk").__version__ == "1.3.2"
+
+
+def test_providers_take_the_branches_of_this_release():
+    from packaging.version import Version
+
+    # As the `version_compat` of every provider package decides it.
+    release = Version(airflow.__version__)
+    base = release.major, release.minor, release.micro
+
+    assert not release.is_prerelease
+    assert [base >= flag for flag in ((2, 11, 0), (3, 0, 0), (3, 1, 8), (3, 3, 0), (3, 4, 0))] == [True] * 4 + [False]
+    assert Version(release.base_version) >= Version("2.11.0")
 
 
 def test_modules_know_their_names():

@@ -7,6 +7,7 @@ plugin is always what the DAG file made. So nothing is an instance of the serial
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, NoReturn
 
@@ -116,4 +117,12 @@ def coerce_to_core_timetable(obj: Any) -> Any:
 def encode_timetable(var: Any) -> dict[str, Any]:
     """Return the class of a timetable and what it is made of."""
     kind = type(var)
-    return {Encoding.TYPE.value: f"{kind.__module__}.{kind.__qualname__}", Encoding.VAR.value: var.serialize()}
+    # Those of Airflow have no data of their own making: what they were given is what they are.
+    data = var.serialize() or {name: _plain(value) for name, value in vars(var).items() if not name.startswith("_")}
+    return {Encoding.TYPE.value: f"{kind.__module__}.{kind.__qualname__}", Encoding.VAR.value: data}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value if isinstance(value, (str, int, float, type(None))) else str(getattr(value, "name", value))
