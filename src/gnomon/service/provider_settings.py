@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from gnomon.service.home import airflow_home
 
 _GROUP = "apache_airflow_provider"
 
@@ -49,5 +52,15 @@ def _installed() -> Defaults:
             for key, option in (described.get("options") or {}).items():
                 value = option.get("default")
                 if value is not None:
-                    found.setdefault(section.lower(), {})[key.lower()] = str(value)
+                    found.setdefault(section.lower(), {})[key.lower()] = _filled_in(option, value)
     return found
+
+
+def _filled_in(option: dict[str, Any], value: Any) -> str:
+    """Return a default as Airflow reads it: a format string, where a brace is written twice, unless it is a template."""
+    if not isinstance(value, str) or option.get("is_template"):
+        return str(value)
+    try:
+        return value.format(AIRFLOW_HOME=airflow_home())
+    except (IndexError, KeyError, ValueError):
+        return value
