@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -83,9 +86,29 @@ def _run_of_deadline(workload: wire.CallbackWorkload) -> None:
     log.info("Running %s: the run %s", data["path"], workload.reason)
     # This process is a fork of the one that has imported the DAG file, so a function of that file is there.
     function = load(data["path"], None, lambda file: None)
-    result = function(**kwargs, context=context) if accepts_context(function) else function(**kwargs)
-    if isinstance(function, type) and callable(result):
-        result(context)
+    with _time_limit(config.conf.getint("callbacks", "callback_execution_timeout", fallback=0)):
+        result = function(**kwargs, context=context) if accepts_context(function) else function(**kwargs)
+        if isinstance(function, type) and callable(result):
+            result(context)
+
+
+@contextmanager
+def _time_limit(seconds: int) -> Iterator[None]:
+    """Raise in the middle of what takes longer; 0 is no limit."""
+    if seconds <= 0:
+        yield
+        return
+
+    def over(number: int, frame: Any) -> None:
+        raise errors.AirflowTaskTimeout(f"it took longer than {seconds} s, [callbacks] callback_execution_timeout")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _task(dag: Any, workload: wire.CallbackWorkload) -> Any:

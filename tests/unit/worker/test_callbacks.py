@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 import types
 from typing import Any
 
@@ -181,6 +182,20 @@ def test_a_worker_calls_the_function_of_a_missed_deadline(channel: FakeChannel) 
     assert missed(channel, f"{__name__}.failing").error == "ConnectionError: nobody answers"
     assert "nowhere" in str(missed(channel, "nowhere.to_be_found").error)
     assert SEEN == ["late", ("late", "7"), ("late for d", "all")]
+
+
+def endless() -> None:
+    while True:
+        time.sleep(0.01)
+
+
+def test_callback_execution_timeout_ends_one_that_takes_longer(
+    channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CALLBACKS__CALLBACK_EXECUTION_TIMEOUT", "1")
+    conf.reload()
+    assert "callback_execution_timeout" in str(missed(channel, f"{__name__}.endless").error)
+    assert missed(channel, f"{__name__}.plain", text="quick").error is None
 
 
 def test_a_function_of_the_dag_file_itself_is_found(channel: FakeChannel, monkeypatch: pytest.MonkeyPatch) -> None:
