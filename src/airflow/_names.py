@@ -195,6 +195,7 @@ airflow.settings gnomon.sdk.policies task_policy dag_policy task_instance_mutati
 # the standard provider
 airflow.providers.standard airflow.providers.standard.version __version__
 airflow.providers.standard.version gnomon.sdk.standard __version__
+airflow.providers.standard.get_provider_info gnomon.sdk.standard.info get_provider_info
 airflow.providers.standard.decorators.bash gnomon.sdk.standard.decorators.bash *
 airflow.providers.standard.decorators.python gnomon.sdk.standard.decorators.python *
 airflow.providers.standard.decorators.sensor gnomon.sdk.standard.decorators.sensor *

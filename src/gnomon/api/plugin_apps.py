@@ -31,6 +31,7 @@ _OURS = ("/api/", "/auth/", "/ui/", "/execution/", "/openapi.json", "/docs")
 _NOT_PASSED_ON = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
 _USER, _ROLE = b"x-gnomon-user", b"x-gnomon-role"
 _START_SECONDS = 30.0
+_END_SECONDS = 5.0
 
 
 class PluginApps:
@@ -60,19 +61,18 @@ class PluginApps:
         await self._pass_on(scope, receive, send, facts)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, facts: Any) -> None:
+        has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+        headers = await asyncio.to_thread(_headers, self._context, Request(scope))
         try:
-            client = await self._host.client(facts)
-            headers = _headers(self._context, Request(scope))
-            raw_path = scope.get("raw_path") or scope["path"].encode()
-            query = b"?" + scope["query_string"] if scope["query_string"] else b""
-            url = httpx.URL("http://plugins", raw_path=raw_path + query)
-            has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
-            content = _body(receive) if has_body else None
-            request = client.build_request(scope["method"], url, headers=headers, content=content)
-            response = await client.send(request, stream=True)
+            try:
+                response = await self._ask(scope, headers, _body(receive) if has_body else None, facts)
+            except httpx.TransportError:
+                if has_body:
+                    raise  # a part of it may be gone
+                response = await self._ask(scope, headers, None, facts)  # its process has just ended
         except (httpx.HTTPError, OSError) as error:
-            log.warning("the process of plugins' applications does not answer: %s", error)
-            await _refuse(send, f"The application of the plugin does not answer: {error}")
+            log.warning("the process of plugins' applications does not answer: %r", error)
+            await _refuse(send, "The application of the plugin does not answer; the api-server's log says more")
             return
         try:
             kept = [(name, value) for name, value in response.headers.raw if name.lower() not in _NOT_PASSED_ON]
@@ -82,6 +82,20 @@ class PluginApps:
             await send({"type": "http.response.body", "body": b""})
         finally:
             await response.aclose()
+
+    async def _ask(
+        self, scope: Scope, headers: list[tuple[bytes, bytes]], body: AsyncIterator[bytes] | None, facts: Any
+    ) -> httpx.Response:
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        client = await self._host.client(facts)
+        url = httpx.URL("http://plugins", raw_path=raw_path + query)
+        request = client.build_request(scope["method"], url, headers=headers, content=body)
+        try:
+            return await client.send(request, stream=True)
+        except httpx.TransportError:
+            await self._host.end(client)
+            raise
 
 
 class Host:
@@ -103,6 +117,12 @@ class Host:
                 self._client = await asyncio.to_thread(self._start)
                 self._facts = facts
             return self._client
+
+    async def end(self, client: httpx.AsyncClient) -> None:
+        """End the process of these connections, which does not answer."""
+        async with self._lock:
+            if self._client is client:
+                await self._end()
 
     def _start(self) -> httpx.AsyncClient:
         address = str(runtime_dir() / f"plugins-{os.getpid()}.sock")
@@ -128,7 +148,11 @@ class Host:
         if self._process is not None:
             assert self._process.stdin is not None
             self._process.stdin.close()
-            await asyncio.to_thread(self._process.wait)
+            try:
+                await asyncio.to_thread(self._process.wait, _END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                await asyncio.to_thread(self._process.wait)
         self._client = self._process = None
 
 

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from gnomon.sdk.provider_registry import ConnectionFormWidgetInfo, imported
-from gnomon.sdk.providers import OWN_HOOKS, provider_infos
+from gnomon.sdk.providers import provider_infos
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Forms:
     def __init__(self) -> None:
         self.widgets: dict[str, ConnectionFormWidgetInfo] = {}
         self.behaviours: dict[str, dict[str, Any]] = {}
-        asked: list[tuple[str, str, str]] = [("apache-airflow-providers-standard", *item) for item in OWN_HOOKS.items()]
+        asked: list[tuple[str, str, str]] = []
         for package, info in provider_infos().items():
             for entry in info.get("connection-types", ()):
                 if "conn-fields" in entry or "ui-field-behaviour" in entry:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Self, cast
 
 from gnomon.sdk.exceptions import AirflowOptionalProviderFeatureException
-from gnomon.sdk.providers import OWN_HOOKS, provider_infos
+from gnomon.sdk.providers import provider_infos
 from gnomon.sdk.runtime.values import import_string
 
 log = logging.getLogger(__name__)
@@ -193,8 +193,6 @@ class ProvidersManager:
         found = LazyDictWithCache()
         for conn_type, name in (("generic", "Generic"), ("email", "Email")):
             found[conn_type] = HookInfo(None, None, None, name, None, connection_testable=False)
-        for conn_type, path in OWN_HOOKS.items():
-            found[conn_type] = functools.partial(_hook_info, path, "apache-airflow-providers-standard", {})
         for package, entry in _each("connection-types"):
             path = entry["hook-class-name"]
             found[entry["connection-type"]] = functools.partial(_hook_info, path, package, entry)

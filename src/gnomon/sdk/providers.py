@@ -11,11 +11,6 @@ from gnomon.service.entry_points import entry_points
 
 log = logging.getLogger(__name__)
 
-#: Connection types whose hooks are part of Gnomon.
-OWN_HOOKS = {
-    "fs": "airflow.providers.standard.hooks.filesystem.FSHook",
-    "package_index": "airflow.providers.standard.hooks.package_index.PackageIndexHook",
-}
 _STANDARD = "apache-airflow-providers-standard"
 
 
@@ -56,36 +51,21 @@ def provider_infos() -> dict[str, Provider]:
 def _standard() -> Provider:
     """Return the standard provider, which is part of Gnomon."""
     from gnomon.sdk.standard import __version__
+    from gnomon.sdk.standard.info import get_provider_info
 
-    summary = "Airflow's standard operators, sensors and hooks, built into Gnomon"
-    prefix = "airflow.providers.standard"
-    info = Provider(
-        {
-            "package-name": _STANDARD,
-            "name": "Standard",
-            "description": summary,
-            "extra-links": [
-                f"{prefix}.operators.trigger_dagrun.TriggerDagRunLink",
-                f"{prefix}.sensors.external_task.ExternalDagLink",
-            ],
-            "triggers": [
-                {"integration-name": "Standard", "python-modules": [f"{prefix}.triggers.{name}"]}
-                for name in ("external_task", "file", "temporal")
-            ],
-        }
-    )
-    info.version, info.summary = __version__, summary
+    info = Provider(get_provider_info())
+    info.version, info.summary = __version__, info["description"]
     return info
 
 
 @functools.cache
 def hook_paths() -> dict[str, str]:
     """Return the path of the hook class of each connection type."""
-    paths = dict(OWN_HOOKS)
-    for info in provider_infos().values():
-        for entry in info.get("connection-types", ()):
-            paths[entry["connection-type"]] = entry["hook-class-name"]
-    return paths
+    return {
+        entry["connection-type"]: entry["hook-class-name"]
+        for info in provider_infos().values()
+        for entry in info.get("connection-types", ())
+    }
 
 
 def hook_class_of(conn_type: str | None) -> tuple[type, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -51,26 +52,29 @@ def inspect(what: str, about: Any = None, *, seconds: float = _SECONDS) -> Any:
             )
         finally:
             os.close(write_end)
-        try:
-            answer, said = _talk(process, answers, json.dumps(about).encode(), seconds)
-        except subprocess.TimeoutExpired:
-            raise InspectionError(f"{what}: no answer within {seconds:g} s") from None
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, 9)  # and whatever it has started
-            process.wait()
+        answer, said = _talk(what, process, answers, json.dumps(about).encode(), seconds)
     if not answer:
         last = (said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
         raise InspectionError(f"{what}: the process that was to look ended with code {process.returncode}: {last}")
     return json.loads(answer)
 
 
-def _talk(process: subprocess.Popen[bytes], answers: Any, about: bytes, seconds: float) -> tuple[bytes, bytes]:
+def _talk(
+    what: str, process: subprocess.Popen[bytes], answers: Any, about: bytes, seconds: float
+) -> tuple[bytes, bytes]:
+    """Return (the answer, what else was said); the process and all that it has started are gone then."""
     found: list[bytes] = []
     reader = threading.Thread(target=lambda: found.append(answers.read()), daemon=True)
     reader.start()
-    _, said = process.communicate(about, timeout=seconds)
-    reader.join(seconds)
+    with process:
+        try:
+            _, said = process.communicate(about, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise InspectionError(f"{what}: no answer within {seconds:g} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            reader.join()
     return found[0] if found else b"", said
 
 
