@@ -48,8 +48,6 @@ def _identifier(value: Any, what: str, *, required: bool = True) -> str:
         raise ValueError(f"Asset {what} cannot be empty")
     if len(value) > 1500:
         raise ValueError(f"Asset {what} cannot exceed 1500 characters")
-    if not value.isascii():
-        raise ValueError(f"Asset {what} must only consist of ASCII characters: {value!r}")
     return value
 
 
@@ -63,10 +61,10 @@ def sanitize_uri(uri: Any) -> str:
     """Return a URI as assets are told apart by it: scheme in lower case, no password, parameters sorted.
 
     Raises:
-        ValueError: it is empty, not ASCII, or of the reserved scheme airflow.
+        ValueError: it is empty, of the reserved scheme airflow, or not what the provider of its scheme wants.
     """
     import warnings
-    from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+    from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
     text = os.fspath(uri) if hasattr(uri, "__fspath__") else uri
     text = _identifier(str(text), "URI")
@@ -79,12 +77,20 @@ def sanitize_uri(uri: Any) -> str:
     if scheme.startswith("x-"):
         return text
     netloc = parts.netloc
-    user, at, host = netloc.rpartition("@")
-    if at and ":" in user:
-        warnings.warn("An Asset URI should not contain a password; it is left out.", UserWarning, stacklevel=4)
-        netloc = f"{user.split(':', 1)[0]}@{host}"
+    if parts.password:
+        warnings.warn("An Asset URI should not contain a password; user and password are left out.", stacklevel=4)
+        netloc = netloc.rpartition("@")[2]
     query = urlencode(sorted(parse_qsl(parts.query))) if parts.query else ""
-    return urlunsplit((scheme, netloc, parts.path.rstrip("/") or "/" if netloc else parts.path, query, parts.fragment))
+    made = SplitResult(scheme, netloc, parts.path.rstrip("/") or "/", query, "")
+    return urlunsplit(made if scheme == "file" else _as_provider_says(made))
+
+
+def _as_provider_says(parts: Any) -> Any:
+    """Return a URI as the provider of its scheme writes it, if one is installed."""
+    from gnomon.sdk.provider_registry import ProvidersManager
+
+    handler = ProvidersManager().asset_uri_handlers.get(parts.scheme)
+    return parts if handler is None else handler(parts)
 
 
 class BaseAsset:
@@ -224,9 +230,18 @@ class Asset(os.PathLike[str], BaseAsset):
         """The URI, if it has a scheme."""
         return self.uri if _get_normalized_scheme(self.uri) else None
 
+    def serialize(self) -> dict[str, Any]:
+        """Return what makes it up, so that a task may return it."""
+        return {"name": self.name, "uri": self.uri, "group": self.group, "extra": self.extra}
+
+    @staticmethod
+    def deserialize(data: dict[str, Any], version: int) -> Asset:
+        """Return the asset that `serialize` wrote."""
+        return Asset(**data)
+
     def as_expression(self) -> dict[str, Any]:
         """Return the condition as data."""
-        data: dict[str, Any] = {"name": self.name, "uri": self.uri, "group": self.group, "extra": self.extra}
+        data = self.serialize()
         if self.watchers:
             data["watchers"] = [watcher.as_data() for watcher in self.watchers]
         return {"asset": data}
@@ -300,6 +315,15 @@ class AssetAlias(BaseAsset):
 
     def __repr__(self) -> str:
         return f"AssetAlias(name={self.name!r}, group={self.group!r})"
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what makes it up, so that a task may return it."""
+        return {"name": self.name, "group": self.group}
+
+    @staticmethod
+    def deserialize(data: dict[str, Any], version: int) -> AssetAlias:
+        """Return the alias that `serialize` wrote."""
+        return AssetAlias(**data)
 
     def as_expression(self) -> dict[str, Any]:
         """Return the condition as data."""

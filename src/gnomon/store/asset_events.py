@@ -193,7 +193,7 @@ def _usable(entry: Mapping[str, Any]) -> bool:
             names = [*key, entry.get("source_alias_name") or key.name]
         limits.check(t.asset_event, {"partition_key": entry.get("partition_key"), "extra": _text(entry.get("extra"))})
         limits.check(t.asset_alias, {"name": names[-1]})
-        if all(isinstance(name, str) and name for name in names) and sum(map(len, names[:2])) <= MAX_KEY:
+        if all(isinstance(name, str) and name for name in names) and sum(len(name.encode()) for name in names[:2]) <= MAX_KEY:
             return True
         reason: object = "a name or URI is empty or too long"
     except (Invalid, KeyError, TypeError, AttributeError, ValueError) as error:

@@ -90,8 +90,8 @@ def check(dag: SerializedDag) -> None:
         raise Invalid(f"the assets of DAG {dag.dag_id!r} are not what this version writes: {error!r}") from None
     for key, content in found.assets.items():
         limits.check(t.asset, {"name": key.name, "uri": key.uri, "group": content.get("group") or "asset"})
-        if len(key.name) + len(key.uri) > MAX_KEY:
-            raise Invalid(f"name and URI of an asset are longer than {MAX_KEY} characters: {key.name[:40]!r}…")
+        if len(key.name.encode()) + len(key.uri.encode()) > MAX_KEY:
+            raise Invalid(f"name and URI of an asset are longer than {MAX_KEY} bytes: {key.name[:40]!r}…")
     for name, group in found.aliases.items():
         limits.check(t.asset_alias, {"name": name, "group": group})
 
