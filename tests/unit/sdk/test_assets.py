@@ -6,9 +6,9 @@ import pytest
 
 from gnomon.sdk import DAG, Asset, AssetAlias, AssetAll, AssetAny, AssetWatcher, Metadata, asset
 from gnomon.sdk.assets import Dataset, sanitize_uri
-from gnomon.sdk.trigger import BaseEventTrigger
 from gnomon.sdk.authoring import DagContext
 from gnomon.sdk.standard.empty import EmptyOperator
+from gnomon.sdk.trigger import BaseEventTrigger
 
 
 def test_a_name_a_uri_or_both():
