@@ -149,7 +149,7 @@ class ParserLink:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-        process, self._process = self._process, None
+        process = self._process
         if process is None:
             return None
         try:
@@ -157,3 +157,6 @@ class ParserLink:
         except subprocess.TimeoutExpired:
             process.kill()
             return await asyncio.to_thread(process.wait)
+        finally:
+            if process.returncode is not None:  # else this was cancelled, and `stop` sees to it
+                self._process = None
