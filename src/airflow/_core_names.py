@@ -122,7 +122,7 @@ airflow.sdk.execution_time.context gnomon.sdk.runtime.exported AIRFLOW_VAR_NAME_
 airflow.sdk.execution_time.context gnomon.sdk.core.messages OutletEventAccessorsProtocol
 airflow.sdk.execution_time.coordinator gnomon.sdk.core.messages get_coordinator_manager
 airflow.sdk.api.datamodels._generated gnomon.sdk.runtime.human_input HITLDetailResponse=HITLAnswer
-airflow.sdk gnomon.sdk.core.versions __version__=TASK_SDK
+airflow.sdk gnomon.sdk __version__
 airflow.sdk.state gnomon.sdk.core.messages StoreScope
 airflow.settings gnomon.sdk.core.settings AIRFLOW_HOME DAGS_FOLDER PLUGINS_FOLDER LOG_FORMAT SIMPLE_LOG_FORMAT LOGGING_LEVEL DAEMON_UMASK EXECUTE_TASKS_NEW_PYTHON_INTERPRETER MASK_SECRETS_IN_LOGS STATE_COLORS WEB_COLORS KILOBYTE MEGABYTE AsyncSession engine async_engine initialize configure_orm configure_vars reconfigure_orm dispose_orm
 airflow.settings json json=.

@@ -16,17 +16,25 @@ from typing import NamedTuple
 #: The release whose names Gnomon answers; `airflow.__version__` is the same.
 AIRFLOW = "3.3.2"
 #: What providers import without requiring it, because Apache Airflow always brings it.
-_TAKEN_FOR_GRANTED = (
+TAKEN_FOR_GRANTED = (
     "asgiref",
     "attrs",
     "deprecated",
+    "itsdangerous",
+    "lazy-object-proxy",
     "lockfile",
+    "methodtools",
+    "more-itertools",
     "packaging",
     "psutil",
+    "python-daemon",
     "python-slugify",
+    "setproctitle",
+    "sqlparse",
     "tabulate",
     "tenacity",
     "typing-extensions",
+    "uuid6",
 )
 
 
@@ -50,7 +58,7 @@ def records() -> list[Record]:
 
     return [
         Record("apache-airflow", AIRFLOW, (f"apache-airflow-core=={AIRFLOW}", f"apache-airflow-task-sdk=={task_sdk}")),
-        Record("apache-airflow-core", AIRFLOW, _TAKEN_FOR_GRANTED),
+        Record("apache-airflow-core", AIRFLOW, TAKEN_FOR_GRANTED),
         Record("apache-airflow-task-sdk", task_sdk),
         Record("apache-airflow-providers-standard", standard),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gnomon.cli.airflow_records import TAKEN_FOR_GRANTED
+
 PREFIX = "apache-airflow-providers-"
 
 #: Those that most installations have.
@@ -20,7 +22,7 @@ SECOND = (
 )  # fmt: skip
 
 #: What they need beside themselves: what Apache Airflow would have brought, and what makes their own code importable.
-WITH_THEM = ("gnomon[io,providers]",)
+WITH_THEM = ("gnomon[io]", *TAKEN_FOR_GRANTED)
 #: mysqlclient is built on the spot and needs MySQL's C library, which not every machine has.
 WITHOUT = ("mysqlclient",)
 #: Releases of third-party packages that a provider of today cannot be used with, with Apache Airflow neither.

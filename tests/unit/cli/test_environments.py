@@ -97,7 +97,7 @@ def test_a_package_is_installed_over_gnomons(tmp_path: Path) -> None:
     offline = pytest.MonkeyPatch()
     offline.setenv("UV_OFFLINE", "1")
     # What Airflow brings along would have to come from somewhere.
-    offline.setattr(airflow_records, "_TAKEN_FOR_GRANTED", ())
+    offline.setattr(airflow_records, "TAKEN_FOR_GRANTED", ())
     try:
         python = environments.refresh(tmp_path, home, said.append)
         assert python == home / "venv/bin/python"
