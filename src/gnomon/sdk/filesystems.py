@@ -32,19 +32,23 @@ def _local(_: str | None, options: Properties) -> Any:
 @cache
 def _factories() -> dict[str, Callable[..., Any]]:
     """Return what makes a filesystem of a scheme, given a connection id: ours, and those of provider packages."""
+    from importlib import import_module
+
     from gnomon.sdk.providers import provider_infos
-    from gnomon.sdk.runtime.values import import_string
 
     found: dict[str, Callable[..., Any]] = dict.fromkeys(_LOCAL, _local)
     for info in provider_infos().values():
         for name in info.get("filesystems", ()):
-            module = import_string(name)
-            if not hasattr(module, "get_fs"):
-                raise ImportError(f"{name}, which a provider names as a filesystem, has no get_fs()")
+            try:
+                module = import_module(name)
+                get_fs = module.get_fs
+            except (ImportError, AttributeError) as error:  # it must not take the other schemes away
+                log.warning("the filesystem %s of a provider cannot be used: %s", name, error)
+                continue
             for scheme in getattr(module, "schemes", ()):
                 if scheme in found:
                     log.warning("%s takes the scheme %s over", name, scheme)
-                found[scheme] = module.get_fs
+                found[scheme] = get_fs
     return found
 
 

@@ -45,9 +45,9 @@ with DAG("handing_on", schedule=None):
 @pytest.fixture(scope="module")
 def environment() -> Environment:
     """An environment with the packages and the provider."""
-    return gnomon_environment(
-        "data", ["pandas", "pyarrow", "numpy", "fsspec", "universal-pathlib", "apache-airflow-providers-common-io"]
-    )
+    packages = ["pandas", "pyarrow", "numpy", "fsspec", "universal-pathlib", "moto[server]", "python-slugify"]
+    providers = ["apache-airflow-providers-common-io", "apache-airflow-providers-amazon[s3fs]"]
+    return gnomon_environment("data", [*packages, *providers])
 
 
 @pytest.mark.timeout(600)
@@ -58,6 +58,16 @@ def test_values_of_pandas_numpy_and_pyarrow(environment: Environment, compat_res
     )
     assert done.returncode == 0, done.stderr
     compat_results.figure("Values of pandas, numpy and pyarrow that came back the same", int(done.stdout))
+
+
+@pytest.mark.timeout(600)
+def test_files_in_s3_through_the_amazon_provider(environment: Environment) -> None:
+    script = ROOT / "tests" / "compat" / "data" / "files_in_s3.py"
+    done = subprocess.run(
+        [environment.python, script], env=environment.environ(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "fine"
 
 
 @pytest.mark.timeout(600)
