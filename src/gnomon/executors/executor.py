@@ -60,7 +60,8 @@ class CallbackEnded:
 
 Event = WorkerJoined | WorkerLeft | StartAsked | PieceEnded | CallbackEnded
 OnEvent = Callable[[Event], None]
-OnRequest = Callable[[TryKey, Request], Reply]
+#: None: it cannot be answered now, and is asked again on the next connection.
+OnRequest = Callable[[TryKey, Request], Reply | None]
 
 
 class Executor(Protocol):

@@ -75,6 +75,8 @@ class _Worker(asyncio.Protocol):
                 self._executor.on_event(StartAsked(self.identity, self.hello.hostname, message))
             case x.Forward():
                 reply = self._executor.on_request(message.key, message.body)
+                if reply is None:
+                    return
                 self.write(x.Answer(n=message.n, key=message.key, body=reply))
                 self._executor.flush_soon()
             case x.CallbackDone():

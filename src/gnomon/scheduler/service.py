@@ -259,9 +259,12 @@ class Scheduler(Service):
         try:
             self._decide_and_commit(events)
         except BaseException as error:
-            self._leads = False
-            if self._failure is not None and not self._failure.done():
-                self._failure.set_exception(error)
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._leads = False
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_exception(error)
 
     def _decide_and_commit(self, events: list[Event | Internal]) -> None:
         for _ in range(_ATTEMPTS):
@@ -405,18 +408,22 @@ class Scheduler(Service):
 
     def _seq_in_store(self, ti: int) -> int | None:
         """Return the piece of a task instance whose run has ended: its success callbacks may still ask something."""
-        try:
-            found = self._store.task_instances.by_id(ti)
-        except Unavailable:
-            return None
+        found = self._store.task_instances.by_id(ti)
         return None if found is None else found.seq
 
-    def _on_request(self, key: x.TryKey, request: x.Request) -> x.Reply:
-        """Answer user code, as long as its try is the current one; a callback, whose key is negative, has no try."""
-        instance = self._world.instances.get(key.ti)
-        if key.ti > 0 and (self._seq_in_store(key.ti) if instance is None else instance.seq) != key.seq:
-            return x.Problem("forbidden", "this try is over: the task instance was cleared, marked or rescued")
+    def _on_request(self, key: x.TryKey, request: x.Request) -> x.Reply | None:
+        """Answer user code, as long as its try is the current one; a callback, whose key is negative, has no try.
+
+        While the database is away there is no answer: this scheduler hangs up, and the worker asks the next one.
+        """
         try:
-            return self._answer(key, request)
+            instance = self._world.instances.get(key.ti)
+            if key.ti > 0 and (self._seq_in_store(key.ti) if instance is None else instance.seq) != key.seq:
+                return x.Problem("forbidden", "this try is over: the task instance was cleared, marked or rescued")
+            reply = self._answer(key, request)
+            if isinstance(reply, x.Problem) and reply.code == "unavailable":
+                raise Unavailable(reply.message)
         except Unavailable as error:
-            return x.Problem("unavailable", str(error))
+            self._fail(error)
+            return None
+        return reply
