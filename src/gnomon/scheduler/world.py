@@ -206,8 +206,10 @@ class World:
 
     def _greet(self, row: Any) -> None:
         """Note a run that is seen for the first time, if its DAG has deadlines; one that was cleared keeps its own."""
+        if row.start_date is not None or row.clear_number:
+            return
         version = self.version(row.version_id)
-        if version is not None and version.dag.deadline and row.start_date is None and row.clear_number == 0:
+        if version is not None and version.dag.deadline:
             self.arrived[row.id] = row
 
     def _restore(self, rows: list[Any]) -> None:

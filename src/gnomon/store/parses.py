@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Table, and_, delete, select, update
 
-from gnomon.store import asset_references, limits, tables
+from gnomon.store import asset_references, limits, questions, tables
 from gnomon.store.database import Statement
 from gnomon.store.errors import Invalid
 from gnomon.store.notifier import notify_in
@@ -52,8 +52,12 @@ _ADD_WARNING = Statement(
     " ON CONFLICT (dag_id, warning_type) DO UPDATE SET message = excluded.message, timestamp = excluded.timestamp"
 )
 _DROP_WARNINGS = Statement(
-    f"DELETE FROM dag_warning WHERE dag_id = :dag_id AND warning_type <> '{asset_references.CONFLICT}'"
+    "DELETE FROM dag_warning WHERE dag_id = :dag_id"
+    f" AND warning_type NOT IN ('{asset_references.CONFLICT}', '{questions.WARNING}')"
 )
+# What the timetable of an earlier version was asked, and that it did not answer, is over.
+_FORGET_QUESTION = Statement("DELETE FROM question WHERE dag_id = :dag_id AND kind = 'next'")
+_FORGET_SILENCE = Statement(f"DELETE FROM dag_warning WHERE dag_id = :dag_id AND warning_type = '{questions.WARNING}'")
 _DROP_ERROR = Statement("DELETE FROM import_error WHERE bundle_name = :bundle AND filename = :path")
 
 
@@ -130,7 +134,8 @@ def record(conn: Connection, parse: Parse, now: datetime, *, paused_at_creation:
         paused = paused_at_creation if dag.is_paused_upon_creation is None else dag.is_paused_upon_creation
         _PUT_DAG.run(conn, **row, version_id=version, last_parsed=to_micros(now), is_paused=paused)
         if anew:
-            _NEXT_IS_UNKNOWN.run(conn, dag_id=dag.dag_id)
+            for statement in (_NEXT_IS_UNKNOWN, _FORGET_QUESTION, _FORGET_SILENCE):
+                statement.run(conn, dag_id=dag.dag_id)
             asset_references.record(conn, dag, now, is_new=before is None)
         _record_tags(conn, dag)
         _record_warnings(conn, dag.dag_id, parse.warnings, now)

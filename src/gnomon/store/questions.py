@@ -19,6 +19,8 @@ from gnomon.wire.questions import AskedOf, Question, Told
 _dag = tables.dag
 #: A question that failed is asked again after so many seconds, for what it needed may be back by then.
 _AGAIN_SECONDS = (30, 60, 300, 600)
+#: The type of the warning beside a DAG whose timetable does not answer.
+WARNING = "timetable"
 #: Nobody waits longer for the answer to a question of a request.
 _FORGOTTEN = timedelta(minutes=10)
 
@@ -96,7 +98,8 @@ class Questions:
     def untaken(self) -> list[tuple[str, str, str]]:
         """Return (kind, dag_id, about) of the answers that nobody has seen, but for those that requests wait for."""
         told = (_q.c.answer.is_not(None)) | (_q.c.error.is_not(None))
-        query = select(_q.c.kind, _q.c.dag_id, _q.c.about).where(~_q.c.taken, told, _q.c.kind != "manual")
+        query = select(_q.c.kind, _q.c.dag_id, _q.c.about).join(_dag, _dag.c.dag_id == _q.c.dag_id)
+        query = query.where(~_q.c.taken, told, _q.c.kind != "manual", ~_dag.c.is_stale)
         with self._db.read() as conn:
             return [(kind, dag_id, about) for kind, dag_id, about in conn.execute(query)]
 
@@ -111,9 +114,10 @@ class Questions:
             .where(_q.c.due <= now, ~_dag.c.is_stale)
             .order_by(_q.c.due)
         )
+        forgotten = select(_q.c.id).where(_q.c.kind == "manual", _q.c.created_at < now - _FORGOTTEN)
         with self._db.read() as conn:
             rows = conn.execute(query).all()
-        old = [row.id for row in rows if row.kind == "manual" and row.created_at < now - _FORGOTTEN]
+            old = set(conn.execute(forgotten).scalars())
         if old:
             with self._db.write() as conn:
                 conn.execute(delete(_q).where(_q.c.id.in_(old)))
@@ -153,9 +157,9 @@ class Questions:
 def _record_warning(conn: Connection, dag_id: str, error: str | None, now: datetime) -> None:
     """Show beside the DAG that its timetable does not answer, until it does."""
     warning = tables.dag_warning
-    conn.execute(delete(warning).where(warning.c.dag_id == dag_id, warning.c.warning_type == "timetable"))
+    conn.execute(delete(warning).where(warning.c.dag_id == dag_id, warning.c.warning_type == WARNING))
     if error is not None:
-        values = {"dag_id": dag_id, "warning_type": "timetable", "message": error, "timestamp": now}
+        values = {"dag_id": dag_id, "warning_type": WARNING, "message": error, "timestamp": now}
         conn.execute(warning.insert().values(values))
 
 
