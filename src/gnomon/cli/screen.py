@@ -84,6 +84,7 @@ class Screen:
 
     def close(self) -> None:
         """Leave the last picture on the terminal."""
+        self._state = "ended"
         self._draw(force=True)
         self._live.stop()
         if self._echo is not None:
@@ -105,7 +106,7 @@ class Screen:
         head = Text.assemble(
             (self._title, "bold"), "  ", (self._state, _PARTS.get(self._state, "")), "  ",
             (self._url if self._state == "running" else "", "underline"),
-            f"  {self._dags} DAGs", ("   Ctrl-C ends it", "dim"),
+            f"  {self._dags} DAGs", ("" if self._state == "ended" else "   Ctrl-C ends it", "dim"),
         )  # fmt: skip
         parts: list[Any] = [head, Text(), self._processes()]
         for _, path, text in self._errors[:3]:
