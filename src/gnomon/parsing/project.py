@@ -100,6 +100,13 @@ class Touched:
         self.searched: set[str] = set()
 
 
+def _look_anew(project: tuple[str, ...]) -> None:
+    """Let the next import list the project's folders again, so that it is seen where modules were looked for."""
+    for path, finder in sys.path_importer_cache.items():
+        if isinstance(finder, FileFinder) and owns(os.path.realpath(path) + os.sep, project):
+            finder.invalidate_caches()
+
+
 @contextmanager
 def touched(project: tuple[str, ...]) -> Iterator[Touched]:
     """Collect what is imported, and where reads are watched also what is read, in the block.
@@ -108,6 +115,7 @@ def touched(project: tuple[str, ...]) -> Iterator[Touched]:
     file sees them as a process of its own would, and all that it needs is seen.
     """
     forget(project)
+    _look_anew(project)
     present = set(sys.modules)
     found = Touched(project)
     _watching.append(found)
@@ -139,10 +147,14 @@ def forget(project: tuple[str, ...]) -> None:
     _own_modules.clear()
 
 
-def keep() -> None:
+def keep(project: tuple[str, ...]) -> None:
     """Let the modules that are imported at the moment stay for the DAG files to come."""
     _kept.update(_own_modules)
     _own_modules.clear()
+    # Each DAG file is to look into the project's folders for itself, so that it is seen where it looks.
+    for path, finder in list(sys.path_importer_cache.items()):
+        if isinstance(finder, FileFinder) and owns(os.path.realpath(path) + os.sep, project):
+            finder.invalidate_caches()
 
 
 def release() -> None:
@@ -164,6 +176,8 @@ def _file_of(name: str, project: tuple[str, ...]) -> str | None:
 #: where reads are collected at the moment, innermost last
 _watching: list[Touched] = []
 _LISTING = frozenset({"os.listdir", "os.scandir"})
+#: Who looks for installed packages looks into every folder of sys.path; no DAG file depends on what is in it.
+_SEARCHING = ("importlib/metadata/__init__.py", "importlib_metadata/__init__.py", "gnomon/service/entry_points.py")
 _REACHING_OUT = frozenset({"socket.connect", "subprocess.Popen", "os.system", "os.posix_spawn", "sqlite3.connect"})
 _FORKING = frozenset({"os.fork", "os.forkpty"})
 
@@ -185,7 +199,10 @@ def guard() -> None:
             if not _writes(args[1]):
                 _note(_watching[-1].files, args[0], "")
         elif event in _LISTING:
-            importing = sys._getframe(1).f_code.co_filename == "<frozen importlib._bootstrap_external>"
+            caller = sys._getframe(1).f_code.co_filename
+            if caller.endswith(_SEARCHING):
+                return
+            importing = caller == "<frozen importlib._bootstrap_external>"
             found = _watching[-1]
             _note(found.searched if importing else found.files, args[0], os.sep)
         elif event in _REACHING_OUT:

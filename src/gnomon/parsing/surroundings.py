@@ -57,7 +57,7 @@ def _load(owned: tuple[str, ...], folder: str) -> Surroundings:
         except Exception as problem:
             error = str(problem)
         plugins.load(folder, files)
-    project.keep()
+    project.keep(owned)
     depended = {*found.files, *(os.path.realpath(path) for path in files)} - {project.OUTSIDE}
     depended.update(os.path.realpath(path) + os.sep for path in plugins.plugins_folder_dependencies(folder))
     config = os.path.join(airflow_home(), "config")
