@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -122,6 +123,40 @@ def test_a_data_file_and_a_listed_folder_count_as_well(project: Project) -> None
             await project.sink.until(lambda: project.dags() == ["one_y"])
             project.save("configs/two.txt", "z")
             await project.sink.until(lambda: project.dags() == ["one_y", "two_z"])
+
+    run(test)
+
+
+def test_a_new_file_is_found_in_a_folder_that_another_has_listed(project: Project) -> None:
+    async def test() -> None:
+        lists_its_folder = "# airflow\nimport os\nNAMES = os.listdir(os.path.dirname(__file__))\n"
+        project.save("lister.py", lists_its_folder + dag_text("lister"))
+        async with project.processing():
+            assert project.dags() == ["lister"]
+            project.save("other.py", dag_text("other"))
+            await project.sink.until(lambda: project.dags() == ["lister", "other"])
+
+    run(test)
+
+
+def test_a_missing_module_that_appears_may_be_a_dag_file_too(project: Project) -> None:
+    async def test() -> None:
+        project.save("uses.py", "# airflow\nimport later\n" + dag_text("uses"))
+        async with project.processing():
+            assert "No module named 'later'" in await project.error("uses.py")
+            project.save("later.py", dag_text("later"))
+            await project.sink.until(lambda: project.dags() == ["later", "uses"])
+
+    run(test)
+
+
+def test_looking_for_installed_packages_is_no_dependency_on_the_folder(project: Project) -> None:
+    async def test() -> None:
+        searches = "# airflow\nfrom importlib.metadata import distributions\nFOUND = list(distributions())\n"
+        project.save("searches.py", searches + dag_text("searches"))
+        async with project.processing():
+            [file] = project.store.dags.files()
+            assert json.loads(file.modules or "[]") == []
 
     run(test)
 

@@ -302,8 +302,10 @@ class DagProcessor(Service):
         for path in paths:
             known = self._files.concerned(path) | self._files.concerned(os.path.realpath(path) + _slash(path))
             concerned |= known
+            # What others depend on, a folder that one of them has listed for example, need not be a DAG file yet.
+            is_dag_file = any(file.path == path for file in map(self._files.get, known) if file is not None)
             for bundle in self._bundles.values():
-                if self._may_add_or_remove(bundle, path, known=bool(known)):
+                if self._may_add_or_remove(bundle, path, known=is_dag_file):
                     self._look_through(bundle.name)
         for key in concerned:
             file = self._files.get(key)
