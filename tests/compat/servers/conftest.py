@@ -7,13 +7,23 @@ for them; a test whose server is not installed skips and names the package.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.compat.environments import CACHE, Environment, environment, gnomon_environment
 from tests.compat.servers import requirements, starting
 from tests.compat.servers.deployment import Deployment, running_deployment
+from tests.compat.servers.processes import folder
+from tests.compat.servers.tls import Certificate
 from tests.fixtures.postgresql_server import PostgresServer
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave time for the environments, which are made once."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +48,17 @@ def dbt() -> Environment:
 
 
 @pytest.fixture(scope="session")
-def deployment(providers: Environment) -> Iterator[Deployment]:
-    """All processes of Gnomon."""
-    with running_deployment(providers) as deployment:
+def certificate() -> Iterator[Certificate]:
+    """A certificate for servers on this machine."""
+    with folder("gnca-") as place:
+        yield Certificate.create(place)
+
+
+@pytest.fixture(scope="session")
+def deployment(providers: Environment, dbt: Environment, certificate: Certificate) -> Iterator[Deployment]:
+    """All processes of Gnomon; its tasks trust the certificate and find dbt."""
+    environ = {"REQUESTS_CA_BUNDLE": str(certificate.path), "DBT_EXECUTABLE": str(dbt.path / "bin/dbt")}
+    with running_deployment(providers, **environ) as deployment:
         yield deployment
 
 

@@ -123,3 +123,12 @@ def moto(stand_ins: Environment) -> Iterator[str]:
     command = [stand_ins.path / "bin/moto_server", "-H", "127.0.0.1", "-p", str(port)]
     with folder("gnmo-") as place, server(command, place / "log", lambda: accepts(port)):
         yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def fakesnow(stand_ins: Environment) -> Iterator[int]:
+    """Run fakesnow, which answers like Snowflake; yield its port."""
+    port = free_port()
+    command = [stand_ins.path / "bin/fakesnow", "-s", "-p", str(port)]
+    with folder("gnsf-") as place, server(command, place / "log", lambda: accepts(port), cwd=place):
+        yield port

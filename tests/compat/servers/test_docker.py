@@ -8,8 +8,6 @@ import pytest
 
 from tests.compat.servers import starting
 
-pytestmark = pytest.mark.timeout(400)  # the image is made once
-
 
 @pytest.fixture(scope="module")
 def engine(deployment):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pendulum
+
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.amazon.aws.operators.s3 import (
     S3CopyObjectOperator,

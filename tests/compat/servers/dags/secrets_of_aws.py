@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pendulum
+
 from airflow.sdk import DAG, BaseHook, Variable, task
 
 with DAG("secrets_of_aws", schedule=None, start_date=pendulum.datetime(2024, 1, 1, tz="UTC")):
