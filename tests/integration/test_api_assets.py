@@ -151,6 +151,30 @@ def test_a_partition_key_is_for_partitioned_dags(api: Client, garden: Store) -> 
     assert "not a partitioned Dag" in api.refused(400, "POST", **trigger("pick", "x"))
 
 
+def test_partitions_are_taken_away_from_runs(api: Client, garden: Store) -> None:
+    spec = TimetableSpec(
+        kind="cron_trigger", crons=["@daily"], timezone="Asia/Tokyo", data={"key_format": "%Y-%m-%d", "run_offset": 0}
+    )
+    add_dag(garden, SerializedDag(dag_id="daily", tasks=[], timetable=spec))
+    for day in (1, 2, 3):
+        body = {"logical_date": None, "partition_key": f"2026-02-0{day}", "dag_run_id": f"d{day}"}
+        api.ok("POST", "/dags/daily/dagRuns", json=body)
+
+    def clear(**body: object) -> int:
+        return int(api.ok("POST", "/dags/daily/clearPartitions", json=body)["dag_runs_cleared"])
+
+    window = {"partition_date_start": "2026-02-02T00:00:00", "partition_date_end": "2026-02-03T00:00:00Z"}
+    assert clear(**window) == 2
+    assert clear(**window, dry_run=False) == 2
+    assert clear(run_id="d1") == clear(partition_key="2026-02-01") == 1
+    assert clear(run_id="d2") == 0
+    keys = ids(api.get("/dags/daily/dagRuns", order_by="run_id")["dag_runs"], "partition_key")
+    assert keys == ["2026-02-01", None, None]
+    api.refused(422, "POST", "/dags/daily/clearPartitions", json={})
+    api.refused(422, "POST", "/dags/daily/clearPartitions", json={"run_id": "d1", **window})
+    api.refused(404, "POST", "/dags/none/clearPartitions", json={"run_id": "d1"})
+
+
 def test_who_may_make_events() -> None:
     assert User("u", Role.VIEWER).may(ASSETS, write=False)
     assert not User("u", Role.USER).may(ASSETS, write=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,23 @@ def test_materialize(airflow: Airflow, store: Store) -> None:
         airflow("materialize", "--name", "cup")
     with pytest.raises(CommandError, match="does not exist"):
         airflow("materialize", "--name", "none")
+
+
+def test_partitions_are_taken_away_from_runs(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    date = datetime(2026, 2, 3, tzinfo=UTC)
+    where = {"now": clock.now(), "run_after": clock.now(), "partition_key": "k", "partition_date": date}
+    store.runs.create("pick", "r1", **where)
+
+    def clear(*arguments: str) -> str:
+        command = ["partitions", "clear", "-d", "pick", *arguments]
+        airflow_group.main(command, prog_name="airflow", standalone_mode=False)
+        return capsys.readouterr().out
+
+    assert "No matching" in clear("-k", "other")
+    shown = clear("--date", "2026-02-01~2026-02-05", "--dry-run")
+    assert shown == "DagRun r1: partition_key='k' -> None, partition_date=2026-02-03T00:00:00+00:00 -> None\n"
+    clear("-s", "2026-02-03", "--clear-task-instances")
+    assert "already cleared" in clear("--run-id", "r1")
+    for arguments in ([], ["--run-id", "r1", "-k", "k"], ["--date", "x"], ["-s", "2026-02-03", "-e", "2026-01-01"]):
+        with pytest.raises(CommandError):
+            clear(*arguments)

@@ -15,6 +15,7 @@ AIRFLOW: dict[str, Lazy] = {
     "dags": Lazy("gnomon.cli.dags:app", "List, trigger, pause, test and inspect DAGs and their runs"),
     "tasks": Lazy("gnomon.cli.tasks:app", "List, test, clear and inspect tasks"),
     "assets": Lazy("gnomon.cli.assets:app", "List, show and materialize assets"),
+    "partitions": Lazy("gnomon.cli.partitions:app", "Take partitions away from DAG runs"),
     "variables": Lazy("gnomon.cli.variables:app", "Manage variables"),
     "connections": Lazy("gnomon.cli.connections:app", "Manage connections"),
     "pools": Lazy("gnomon.cli.pools:app", "Manage pools"),

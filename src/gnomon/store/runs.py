@@ -185,6 +185,37 @@ class Runs:
         with self._db.read() as conn:
             return int(conn.execute(query).scalar_one())
 
+    def with_partition(
+        self,
+        dag_id: str,
+        *,
+        run_id: str | None = None,
+        partition_key: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> list[Run]:
+        """Return the runs of a DAG by run id, partition key or partition date; both ends are included."""
+        query = select(*RUN).where(_run.c.dag_id == dag_id).order_by(_run.c.id)
+        if run_id is not None:
+            query = query.where(_run.c.run_id == run_id)
+        if partition_key is not None:
+            query = query.where(_run.c.partition_key == partition_key)
+        if start is not None:
+            query = query.where(_run.c.partition_date >= start)
+        if end is not None:
+            query = query.where(_run.c.partition_date <= end)
+        with self._db.read() as conn:
+            return [Run(*row) for row in conn.execute(query)]
+
+    def take_partition(self, dag_run_ids: Collection[int], now: datetime) -> None:
+        """Let runs be about no partition any more."""
+        with self._db.write() as conn:
+            between_commits(conn)
+            change = update(_run).where(_run.c.id.in_(dag_run_ids))
+            conn.execute(change.values(partition_key=None, partition_date=None, updated_at=now))
+            for dag_run_id in dag_run_ids:
+                notify_in(conn, "run", dag_run_id)
+
     def _first(self, query: Select[Any]) -> Run | None:
         with self._db.read() as conn:
             row = conn.execute(query.limit(1)).first()

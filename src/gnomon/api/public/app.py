@@ -43,7 +43,7 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     ),
     "gnomon.api.public.routes.runs": (
         API,
-        f"dags/[^/]+/(dagRuns|clearDagRuns)|{_RUN}(/(clear|wait))?",
+        f"dags/[^/]+/(dagRuns|clearDagRuns|clearPartitions)|{_RUN}(/(clear|wait))?",
         ("runs", "clears"),
     ),
     "gnomon.api.public.routes.human_input": (

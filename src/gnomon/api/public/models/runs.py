@@ -111,6 +111,37 @@ class DagRunClearMany(DagRunClear):
     dag_runs: Annotated[list[BulkDagRun], Field(min_length=1)]
 
 
+class ClearPartitions(Body):
+    """Which runs are to be about no partition any more; one way to say it."""
+
+    run_id: str | None = None
+    partition_key: str | None = None
+    partition_date_start: datetime | None = None
+    partition_date_end: datetime | None = None
+    clear_task_instances: bool = False
+    dry_run: bool = True
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ClearPartitions:
+        start, end = self.partition_date_start, self.partition_date_end
+        if sum((self.run_id is not None, self.partition_key is not None, start is not None or end is not None)) != 1:
+            raise ValueError(
+                "Exactly one of run_id, partition_key, or a partition date window (partition_date_start /"
+                " partition_date_end) must be provided."
+            )
+        if start is not None and end is not None and start.replace(tzinfo=None) > end.replace(tzinfo=None):
+            raise ValueError("partition_date_start must be on or before partition_date_end.")
+        return self
+
+
+class ClearedPartitions(Response):
+    """What a clear of partitions did, or would do."""
+
+    dag_runs_cleared: int
+    task_instances_cleared: int
+    dry_run: bool
+
+
 Moment = AwareDatetime | None
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from gnomon.api.auth.roles import DAGS as ACCESS
+from gnomon.api.clear_partitions import PartitionSelection, clear_partitions
 from gnomon.api.context import Context, Ctx, CurrentUser, router
 from gnomon.api.public import params
 from gnomon.api.public.errors import not_found
@@ -163,6 +164,23 @@ def clear_dag_runs(ctx: Ctx, dag_id: str, body: models.DagRunClearMany) -> Any:
         _clear(ctx, *one, body)
     found = [_shown(ctx, *one) for one in named]
     return models.DagRunCollection(dag_runs=found, total_entries=len(found))
+
+
+@clears.post("/clearPartitions")
+def clear_dag_run_partitions(ctx: Ctx, dag_id: str, body: models.ClearPartitions) -> models.ClearedPartitions:
+    """Take key and date of their partition away from runs."""
+    chosen = PartitionSelection(
+        dag_id=dag_id,
+        run_id=body.run_id,
+        partition_key=body.partition_key,
+        start=body.partition_date_start,
+        end=body.partition_date_end,
+    )
+    found, count = clear_partitions(
+        ctx.store, ctx.versions, chosen, task_instances=body.clear_task_instances, dry_run=body.dry_run
+    )
+    cleared = [run for run in found if run.partition_key is not None or run.partition_date is not None]
+    return models.ClearedPartitions(dag_runs_cleared=len(cleared), task_instances_cleared=count, dry_run=body.dry_run)
 
 
 @runs.get("/{dag_run_id}/wait", response_class=StreamingResponse)
