@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from gnomon.cli.errors import CommandError
 from gnomon.store.records import Connection
+from gnomon.wire import connection_uri
 
-#: Query parameter for extras that do not fit in a flat query.
-_WHOLE_EXTRA = "__extra__"
 #: Keys of the JSON form; the long ones are those of `airflow_settings.yaml` and of Airflow 1.
 _JSON_KEYS = {
     "conn_type": "conn_type",
@@ -39,78 +37,20 @@ def from_uri(conn_id: str, uri: str, *, where: str = "the URI") -> Connection:
     Raises:
         CommandError: it is not `type://login:password@host:port/schema?extra`.
     """
-    scheme, separator, rest = uri.partition("://")
     wrong = CommandError(f"{where} of connection {conn_id!r} is not of the form type://login:password@host:port/schema")
-    if not separator or not scheme or rest.count("://") > 1:
+    if not uri.partition("://")[0] or "://" not in uri:
         raise wrong
-    protocol = ""
-    # A second :// is the protocol of the host: spark://https://host. One in the query is just text.
-    before_query = rest.partition("?")[0]
-    if "://" in before_query:
-        protocol, _, rest = rest.partition("://")
-        if "@" in protocol or ":" in protocol:
-            raise wrong
     try:
-        parts = urlsplit(f"//{rest}")
-        port, login, password = parts.port, parts.username, parts.password
-    except ValueError:
+        parts = connection_uri.parse(uri)
+    except connection_uri.MalformedURIError:
         raise wrong from None
-    host = unquote(_host(parts.netloc))
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return Connection(
-        conn_id=conn_id,
-        conn_type=_type(scheme),
-        host=(f"{protocol}://{host}" if protocol else host) or None,
-        schema=unquote(parts.path[1:]) or None,
-        login=unquote(login) if login else login,
-        password=unquote(password) if password else password,
-        port=port,
-        extra=query[_WHOLE_EXTRA] if _WHOLE_EXTRA in query else json.dumps(query) if query else None,
-    )
-
-
-def _host(netloc: str) -> str:
-    place = netloc.rpartition("@")[2]
-    if place.startswith("["):
-        return place[1:].partition("]")[0]
-    return place.partition(":")[0]
-
-
-def _type(scheme: str) -> str:
-    return "postgres" if scheme == "postgresql" else scheme.replace("-", "_")
+    named = parts._asdict() | {"host": parts.host or None, "schema": parts.schema or None}
+    return Connection(conn_id=conn_id, **named)
 
 
 def to_uri(connection: Connection) -> str:
     """Return the URI of a connection; `from_uri` gives the same connection back."""
-    host = connection.host or ""
-    protocol, separator, bare = host.partition("://")
-    uri = f"{connection.conn_type.lower().replace('_', '-')}://"
-    if separator:
-        uri, host = f"{uri}{protocol}://", bare
-    who = quote(connection.login or "", safe="")
-    if connection.password is not None:
-        who += ":" + quote(connection.password, safe="")
-    place = quote(host, safe="")
-    if connection.port is not None:
-        place += f":{connection.port}" if place or who else f"@:{connection.port}"
-    uri += f"{who}@{place}" if who else place
-    if connection.schema:
-        uri += "/" + quote(connection.schema, safe="")
-    if connection.extra:
-        uri += ("?" if connection.schema else "/?") + _query(connection.extra)
-    return uri
-
-
-def _query(extra: str) -> str:
-    try:
-        decoded = json.loads(extra)
-    except ValueError:
-        decoded = None
-    if isinstance(decoded, dict) and decoded:
-        query = urlencode(decoded)
-        if dict(parse_qsl(query, keep_blank_values=True)) == decoded:
-            return query
-    return urlencode({_WHOLE_EXTRA: extra})
+    return connection_uri.build(connection)
 
 
 def from_fields(conn_id: str, fields: Any, *, where: str = "the JSON") -> Connection:

@@ -10,7 +10,7 @@ exactly what changed, as compare-and-set against what the database holds (`Insta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from gnomon.model import transitions
 from gnomon.model.expansion import literal_length, total_length
@@ -19,17 +19,10 @@ from gnomon.model.instance import Instance
 from gnomon.model.retry import may_retry, retry_delay
 from gnomon.model.states import FAILURES, FINISHED, DagRunState
 from gnomon.model.states import TaskInstanceState as Ti
-from gnomon.model.states import TriggerRule as Rule
-from gnomon.model.trigger_rules import Tally, Verdict, evaluate, evaluate_setups
+from gnomon.model.trigger_rules import Tally, Verdict, evaluate
+from gnomon.model.verdicts import verdict_of
 
 _SECOND = 1_000_000
-#: Rules that may be met, or missed, by some of the upstream instances.
-_DECIDED_BY_A_PART = frozenset(
-    {
-        *(Rule.ONE_SUCCESS, Rule.ONE_FAILED, Rule.ONE_DONE, Rule.NONE_FAILED_MIN_ONE_SUCCESS),
-        Rule.ALL_DONE_MIN_ONE_SUCCESS,
-    }
-)
 
 
 class LiveRun:
@@ -58,7 +51,7 @@ class LiveRun:
         self._cap = max_task_retry_delay
         #: per task its instances: one while unmapped or not expanded, else one per map index
         self.instances: list[list[Instance]] = [[] for _ in graph.nodes]
-        self._tallies: list[Tally] = []
+        self.tallies: list[Tally] = []
         #: instances that are not finished, and those of them that something will move without a new event
         self.unfinished = 0
         self.active = 0
@@ -100,11 +93,11 @@ class LiveRun:
 
     def _count(self) -> None:
         setups = [sum(1 for u in node.upstream if self.graph.nodes[u].is_setup) for node in self.graph.nodes]
-        self._tallies = [Tally(0, setups[node.index]) for node in self.graph.nodes]
+        self.tallies = [Tally(0, setups[node.index]) for node in self.graph.nodes]
         for node in self.graph.nodes:
             group = self.instances[node.index]
             for down in node.downstream:
-                tally = self._tallies[down]
+                tally = self.tallies[down]
                 tally.total += len(group)
                 for instance in group:
                     if instance.state in FINISHED:
@@ -277,7 +270,7 @@ class LiveRun:
         node = instance.node
         if was_finished or is_finished:
             for down in node.downstream:
-                tally = self._tallies[down]
+                tally = self.tallies[down]
                 if was_finished:
                     tally.add(before, is_setup=node.is_setup, count=-1)
                 if is_finished:
@@ -310,31 +303,39 @@ class LiveRun:
             self._check[index, -1] = None
 
     def _settle(self, now: int) -> None:
-        """Evaluate the tasks whose upstream changed, until nothing changes any more."""
+        """Evaluate the tasks whose upstream changed, until nothing changes any more.
+
+        What is evaluated together is decided on the same states, so that its order does not matter.
+        """
         while self._check:
             batch, self._check = self._check, {}
-            for index, map_index in batch:
-                node, group = self.graph.nodes[index], self.instances[index]
-                if map_index >= 0:
-                    group = [i for i in group if i.map_index in (map_index, -1)]
-                elif len(group) > 1 and self._all_wait(node):
-                    continue
-                elif node.is_mapped and group[0].map_index >= 0:
-                    self._revise(node, now)
-                for instance in list(group):
-                    if instance.state is None:
-                        self._decide(instance, now)
+            decided = {
+                instance.id: (instance, verdict)
+                for instance in self._waiting(batch, now)
+                if (verdict := verdict_of(self, instance)) is not Verdict.WAIT
+            }
+            for instance, verdict in decided.values():
+                self._apply(instance, verdict, now)
+
+    def _waiting(self, batch: Iterable[tuple[int, int]], now: int) -> Iterator[Instance]:
+        """Yield the instances to evaluate."""
+        for index, map_index in batch:
+            node, group = self.graph.nodes[index], self.instances[index]
+            if map_index >= 0:
+                group = [i for i in group if i.map_index in (map_index, -1)]
+            elif len(group) > 1 and self._all_wait(node):
+                continue
+            elif node.is_mapped and group[0].map_index >= 0:
+                self._revise(node, now)
+            yield from (instance for instance in list(group) if instance.state is None)
 
     def _all_wait(self, node: Node) -> bool:
         """Whether one look tells that no instance of an expanded task can move: spares a look at each of them."""
         if node.mapped_group is not None or node.setups or node.scope:
             return False
-        return evaluate(node.rule, self._tallies[node.index]) is Verdict.WAIT
+        return evaluate(node.rule, self.tallies[node.index]) is Verdict.WAIT
 
-    def _decide(self, instance: Instance, now: int) -> None:
-        verdict = self._verdict(instance)
-        if verdict is Verdict.WAIT:
-            return
+    def _apply(self, instance: Instance, verdict: Verdict, now: int) -> None:
         node = instance.node
         past_unmet = node.index in self.past_unmet
         if verdict is Verdict.RUN:
@@ -369,79 +370,6 @@ class LiveRun:
         instance.scheduled_at = now
         self.move(instance, Ti.SCHEDULED)
 
-    def _verdict(self, instance: Instance) -> Verdict:
-        node = instance.node
-        if node.sources and (unexpandable := self._verdict_of_sources(node)) is not None:
-            return unexpandable
-        setups = Verdict.RUN
-        if node.setups and not node.is_teardown:
-            setups = evaluate_setups(self._tally_over(node.setups, instance), instance.map_index)
-            if setups not in (Verdict.RUN, Verdict.WAIT):
-                return setups
-        direct = evaluate(node.rule, self._tally_for(instance), instance.map_index)
-        if direct is Verdict.RUN and node.scope and not self._scope_is_done(instance):
-            return Verdict.WAIT
-        return Verdict.WAIT if direct is Verdict.RUN and setups is Verdict.WAIT else direct
-
-    def _verdict_of_sources(self, node: Node) -> Verdict | None:
-        """Return what becomes of a mapped task, whatever its rule, when something it expands over did not succeed."""
-        states = {group[0].state for source in node.sources if (group := self.instances[source])[0].map_index < 0}
-        if states & FAILURES:
-            return Verdict.FAIL
-        if Ti.SKIPPED in states:
-            return Verdict.SKIP
-        return Verdict.WAIT if Ti.REMOVED in states else None
-
-    def _tally_for(self, instance: Instance) -> Tally:
-        node = instance.node
-        if node.mapped_group is None:
-            return self._tallies[node.index]
-        return self._tally_over(node.upstream, instance)
-
-    def _tally_over(self, upstream: Iterable[int], instance: Instance) -> Tally:
-        """Count only the upstream instances that belong to this one: in a mapped group those of its own index."""
-        tally = Tally()
-        for up in upstream:
-            node = self.graph.nodes[up]
-            for relative in self._relevant(node, instance):
-                tally.total += 1
-                tally.setups += node.is_setup
-                tally.add(relative.state, is_setup=node.is_setup)
-        return tally
-
-    def _relevant(self, upstream: Node, instance: Instance) -> list[Instance]:
-        """Return the instances of `upstream` that `instance` waits for.
-
-        In a mapped group these are the ones of its own index. An unexpanded instance waits only until the others of its
-        group can be expanded: what they become is the matter of the instances that it turns into. But a rule that a
-        part of the upstream may decide is asked about all of them first, so that nothing is skipped too early.
-        """
-        group = self.instances[upstream.index]
-        node = instance.node
-        shared = self.graph.shared_mapped_group(upstream, node)
-        if shared is None:
-            return group
-        if instance.map_index < 0:
-            if node.rule in _DECIDED_BY_A_PART or not self._length(node):
-                return group
-            return [i for i in group if i.map_index < 0]
-        if group[0].map_index < 0:
-            return group
-        width = self._width_inside(upstream, shared)
-        start = instance.map_index // self._width_inside(node, shared) * width
-        return group[start : start + width]
-
-    def _width_inside(self, node: Node, shared: str) -> int:
-        """Return how many instances of a task there are per instance of a mapped group around it."""
-        return total_length(self.graph.expansions_inside(node, shared), self._pushed_length) or 1
-
-    def _scope_is_done(self, instance: Instance) -> bool:
-        return all(
-            relative.state in FINISHED
-            for index in instance.node.scope
-            for relative in self._relevant(self.graph.nodes[index], instance)
-        )
-
     def _is_skipped_by_decision(self, instance: Instance) -> bool:
         index = instance.node.index
         deciders = self.skips.get((index, -1), set()) | self.skips.get((index, instance.map_index), set())
@@ -459,11 +387,11 @@ class LiveRun:
 
     # ------------------------------------------------------------------------------------------------ expansion
 
-    def _length(self, node: Node) -> int | None:
+    def length_of(self, node: Node) -> int | None:
         """Return how many instances a mapped task has; None if something it expands over was not pushed."""
-        return total_length(self.graph.expansions_of(node), self._pushed_length)
+        return total_length(self.graph.expansions_of(node), self.pushed_length)
 
-    def _pushed_length(self, task_id: str) -> int | None:
+    def pushed_length(self, task_id: str) -> int | None:
         """Of an unmapped task, how long its value is; of a mapped one, how many instances returned something."""
         index = self.graph.index[task_id]
         if self.graph.nodes[index].is_mapped:
@@ -477,7 +405,7 @@ class LiveRun:
     def _expand(self, node: Node, now: int) -> None:
         """Turn the one unexpanded instance into as many as there is input for (spec: mistake 14)."""
         group = self.instances[node.index]
-        length = self._length(node)
+        length = self.length_of(node)
         if not length:
             self._end(group[0], Ti.UPSTREAM_FAILED if length is None else Ti.SKIPPED, now)
             return
@@ -491,7 +419,7 @@ class LiveRun:
         group = self.instances[node.index]
         if all(instance.state is not None for instance in group):
             return
-        length = self._length(node)
+        length = self.length_of(node)
         if length is None or length == len(group):
             return
         for instance in group[length:]:
@@ -508,4 +436,4 @@ class LiveRun:
             self.dirty[instance.id] = instance
         self.unfinished += len(missing)
         for down in node.downstream:
-            self._tallies[down].total += len(missing)
+            self.tallies[down].total += len(missing)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from typing import Any, ClassVar
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import quote
 
 from gnomon.sdk.exceptions import AirflowException, AirflowNotFoundException
+from gnomon.wire import connection_uri
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Connection:
         AirflowException: both a URI and fields were given.
     """
 
-    EXTRA_KEY: ClassVar[str] = "__extra__"
+    EXTRA_KEY: ClassVar[str] = connection_uri.EXTRA_KEY
 
     def __init__(
         self,
@@ -47,7 +48,6 @@ class Connection:
         port: int | None = None,
         extra: Any = None,
         uri: str | None = None,
-        **_: Any,
     ) -> None:
         self.conn_id = conn_id
         if uri is not None:
@@ -92,67 +92,21 @@ class Connection:
         return cls(conn_id=conn_id, uri=uri)
 
     def _take_uri(self, uri: str) -> None:
-        separators = uri.count("://")
-        if separators > 2:
-            raise AirflowException(f"Invalid connection string: {_without_password(uri)}.")
-        scheme = urlsplit(uri).scheme
-        rest = uri.split("://", 1)[1] if "://" in uri else uri.removeprefix(f"{scheme}:").removeprefix("//")
-        protocol = None
-        if separators == 2:
-            # type://protocol://host: the protocol is a part of the host
-            protocol, rest = rest.split("://", 1)
-            if "@" in protocol or ":" in protocol:
-                raise AirflowException(f"Invalid connection string: {_without_password(uri)}.")
         try:
-            parts = urlsplit("//" + rest)
-            port = parts.port
-        except ValueError as error:
-            raise AirflowException(f"Invalid connection string of {self.conn_id!r}: {error}") from None
-        host = _host_of(parts)
-        self.conn_type = _normalized_type(scheme)
-        self.host = f"{protocol}://{host}" if protocol and host else host
-        self.schema = unquote(parts.path[1:])
-        self.login = unquote(parts.username) if parts.username else parts.username
-        self.password = unquote(parts.password) if parts.password else parts.password
-        self.port = port
-        self.extra = None
-        if parts.query:
-            query = dict(parse_qsl(parts.query, keep_blank_values=True))
-            self.extra = query[self.EXTRA_KEY] if self.EXTRA_KEY in query else json.dumps(query)
+            parts = connection_uri.parse(uri)
+        except connection_uri.MalformedURIError as error:
+            raise AirflowException(str(error)) from None
+        self.conn_type, self.host, self.schema = parts.conn_type, parts.host, parts.schema
+        self.login, self.password, self.port = parts.login, parts.password, parts.port
+        self.extra = parts.extra
 
     def get_uri(self) -> str:
         """Return the connection as a URI."""
-        uri = f"{self.conn_type.lower().replace('_', '-')}://" if self.conn_type else "//"
-        host = self.host or ""
-        if "://" in host:
-            protocol, bare = host.split("://", 1)
-            if protocol != self.conn_type:
-                uri, host = f"{uri}{protocol}://", bare
-        who = quote(self.login, safe="") if self.login is not None else ""
-        if self.password is not None:
-            who += ":" + quote(self.password, safe="")
-        place = quote(host, safe="")
-        if self.port:
-            place += f":{self.port}" if place or who else f"@:{self.port}"
-        uri += f"{who}@{place}" if who else place
-        if self.schema:
-            uri += "/" + quote(self.schema, safe="")
-        if self.extra:
-            uri += ("?" if self.schema else "/?") + self._query()
-        return uri
+        return connection_uri.build(self)
 
     async def aget_uri(self) -> str:
         """Return the connection as a URI, from a coroutine."""
         return self.get_uri()
-
-    def _query(self) -> str:
-        extra = self.extra_dejson
-        # A flat dict of strings makes a query of its own; whatever else goes into one parameter, as JSON.
-        if isinstance(extra, dict) and extra:
-            query = urlencode(extra)
-            if dict(parse_qsl(query, keep_blank_values=True)) == extra:
-                return query
-        return urlencode({self.EXTRA_KEY: self.extra})
 
     # ---------------------------------------------------------------------------------------------------- JSON
 
@@ -168,7 +122,7 @@ class Connection:
         fields["extra"] = extra if isinstance(extra, str) or not extra else json.dumps(extra)
         fields["extra"] = fields["extra"] or None
         if conn_type := fields.pop("conn_type", None):
-            fields["conn_type"] = _normalized_type(conn_type)
+            fields["conn_type"] = connection_uri.normalized_type(conn_type)
         if port := fields.pop("port", None):
             try:
                 fields["port"] = int(port)
@@ -303,22 +257,3 @@ class Connection:
         except Exception as error:
             return False, str(error)
         return bool(status), str(message)
-
-
-def _normalized_type(conn_type: str) -> str:
-    if conn_type == "postgresql":
-        return "postgres"
-    return conn_type.replace("-", "_")
-
-
-def _host_of(parts: SplitResult) -> str:
-    """Return the host of a URI; a path that is quoted in its place stays as it is, with upper and lower case."""
-    host = unquote(parts.hostname or "")
-    if "/" in host:
-        host = unquote(parts.netloc.rsplit("@", 1)[-1].split(":", 1)[0])
-    return host
-
-
-def _without_password(uri: str) -> str:
-    _head, at, tail = uri.rpartition("@")
-    return f"***@{tail}" if at else uri

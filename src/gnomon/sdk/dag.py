@@ -368,7 +368,7 @@ class DAG(DagTasks):
         Raises:
             AirflowDagCycleException: one does.
         """
-        self.topological_sort()
+        self._flat_order()
 
     def validate(self) -> None:
         """Check what can only be told once the DAG is whole: the schedule, setups and teardowns, circles.

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from gnomon.sdk.exceptions import DuplicateTaskIdFound, FailFastDagInvalidTriggerRule, NodeNotFound, TaskNotFound
+from gnomon.sdk.exceptions import (
+    AirflowDagCycleException,
+    DuplicateTaskIdFound,
+    FailFastDagInvalidTriggerRule,
+    NodeNotFound,
+    TaskNotFound,
+)
 from gnomon.sdk.order import topological_order
 from gnomon.sdk.task_group import TaskGroup
 
@@ -133,10 +139,26 @@ class DagTasks:
         return xcom_arg
 
     def topological_sort(self) -> tuple[Any, ...]:
-        """Return the tasks, each after those before it, ties in the order of definition.
+        """Return the tasks, each after those before it, the tasks of a group together where that is possible.
 
         Raises:
             AirflowDagCycleException: they depend on each other in a circle.
         """
+        try:
+            return tuple(_in_order(self.task_group))
+        except AirflowDagCycleException:
+            # A task between two of one group makes a circle of groups, and need not be one of tasks.
+            return tuple(self.task_dict[task_id] for task_id in self._flat_order())
+
+    def _flat_order(self) -> list[str]:
+        """Return the ids of the tasks, each after those before it, groups or not."""
         waits = {task_id: task.upstream_task_ids & self.task_dict.keys() for task_id, task in self.task_dict.items()}
-        return tuple(self.task_dict[task_id] for task_id in topological_order(waits, self.dag_id))
+        return topological_order(waits, self.dag_id)
+
+
+def _in_order(group: Any) -> Iterator[Any]:
+    for node in group.topological_sort():
+        if isinstance(node, TaskGroup):
+            yield from _in_order(node)
+        else:
+            yield node

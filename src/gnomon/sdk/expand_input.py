@@ -101,11 +101,11 @@ class ListOfDictsExpandInput(ResolveMixin):
                 raise ValueError(
                     f"expand_kwargs() input dict keys must all be str, but {key!r} is of type {_type_name(key)}"
                 )
-        literal = not isinstance(self.value, ResolveMixin)
         values = {
             key: item.resolve(context) if isinstance(item, ResolveMixin) else item for key, item in element.items()
         }
-        return values, set() if literal else {id(item) for item in values.values()}
+        # Unlike those of expand(), texts in a result that makes the arguments are rendered as templates.
+        return values, {id(values[key]) for key, item in element.items() if isinstance(item, ResolveMixin)}
 
 
 ExpandInput = DictOfListsExpandInput | ListOfDictsExpandInput

@@ -83,13 +83,13 @@ class Param:
             raise ParamValidationError(f"the schema itself is not valid: {error.message}") from None
 
     def dump(self) -> dict[str, Any]:
-        """Return what the API shows of a param."""
-        value = None if isinstance(self.value, ArgNotSet) else self.value
-        return {"value": value, "schema": self.schema, "description": self.description, "source": self.source}
+        """Return the param as data that says what it is."""
+        return {self.CLASS_IDENTIFIER: "airflow.sdk.definitions.param.Param", **self.serialize()}
 
     def serialize(self) -> dict[str, Any]:
         """Return the param as data."""
-        return self.dump()
+        value = None if isinstance(self.value, ArgNotSet) else self.value
+        return {"value": value, "description": self.description, "schema": self.schema, "source": self.source}
 
     @staticmethod
     def deserialize(data: dict[str, Any], version: int) -> Param:
@@ -165,7 +165,7 @@ class ParamsDict(MutableMapping[str, Any]):
         return self.__dict[key].resolve(suppress_exception=self.suppress_exception)
 
     def __repr__(self) -> str:
-        return repr({name: param.value for name, param in self.__dict.items()})
+        return repr(self.dump())
 
     def get_param(self, key: str) -> Param:
         """Return the Param itself."""
@@ -188,8 +188,17 @@ class ParamsDict(MutableMapping[str, Any]):
         super().update(*args, **kwargs)
 
     def dump(self) -> dict[str, Any]:
-        """Return the values, each checked."""
-        return {name: self[name] for name in self.__dict}
+        """Return the values; None for one that does not fit its schema."""
+        return {name: param.resolve(suppress_exception=True) for name, param in self.__dict.items()}
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the values as data."""
+        return self.dump()
+
+    @staticmethod
+    def deserialize(data: dict[str, Any], version: int) -> ParamsDict:
+        """Return params of the values that `serialize` wrote."""
+        return ParamsDict(data)
 
     def validate(self) -> dict[str, Any]:
         """Return the values.

@@ -351,7 +351,7 @@ class TaskGroup(DAGNode):
                 other.update_relative(self, not upstream, edge_modifier=edge_modifier)
         nodes = [node for other in others for node in (other.leaves if upstream else other.roots)]
         for task in ends:
-            task._set_relatives(nodes, upstream, edge_modifier)
+            task._set_relatives(nodes, upstream)
 
     def _leaves_or_what_is_before(self) -> list[Any]:
         """Return the leaves; of an empty group, the tasks wired before it, so that a chain does not break."""

@@ -320,6 +320,9 @@ class LiteralValue:
     def __init__(self, value: Any) -> None:
         self.value = value
 
+    def __repr__(self) -> str:
+        return f"LiteralValue(value={self.value!r})"
+
     def iter_references(self) -> Iterator[tuple[Any, str]]:
         """Yield nothing: a literal refers to no task."""
         return iter(())

@@ -273,7 +273,13 @@ class _Zipped(_View):
             index += len(self)
         if not 0 <= index < len(self):
             raise IndexError(index)
-        return tuple(value[index] if index < len(value) else self.fillvalue for value in self.values)
+        return tuple(self._at(value, index) for value in self.values)
+
+    def _at(self, value: Any, index: int) -> Any:
+        try:
+            return value[index]
+        except (IndexError, KeyError):  # a dict has no place 0; it counts as one that is over
+            return self.fillvalue
 
     def __len__(self) -> int:
         lengths = [len(value) for value in self.values]

@@ -16,7 +16,7 @@ _connections = st.builds(
     Connection,
     conn_id=st.just("c"),
     conn_type=st.text(string.ascii_lowercase + "_", min_size=1).filter(lambda kind: kind != "postgresql"),
-    host=st.none() | st.text(string.ascii_letters + string.digits + "-./@%ä ", min_size=1),
+    host=st.none() | st.text(string.ascii_lowercase + string.digits + "-./@%ä ", min_size=1),
     schema=_text,
     login=_text,
     password=_text,

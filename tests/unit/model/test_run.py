@@ -285,7 +285,7 @@ def assert_true_tallies(run: LiveRun) -> None:
             for instance in run.instances[up]:
                 recount.total += 1
                 recount.add(instance.state)
-        kept = run._tallies[node.index]
+        kept = run.tallies[node.index]
         for name in ("total", "success", "skipped", "failed", "upstream_failed", "removed"):
             assert getattr(kept, name) == getattr(recount, name), (node.task_id, name)
 

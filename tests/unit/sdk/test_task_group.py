@@ -58,7 +58,7 @@ def test_groups_wired_to_groups_know_each_other(as_data):
     data = {group.group_id: group for group in as_data(dag).groups}
     assert (data["g"].downstream_groups, data["h"].upstream_groups) == (["h"], ["g"])
     assert edges(dag) == {("g.a", "h.b")}
-    assert as_data(dag).edge_labels["g.a"] == {"h.b": "then"}
+    assert as_data(dag).edge_labels == {"g.downstream_join_id": {"h.upstream_join_id": "then"}}
 
 
 def test_a_list_of_groups():

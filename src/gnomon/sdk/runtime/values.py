@@ -121,6 +121,11 @@ def _unusual(value: Any, path: str, depth: int) -> Any:
     content = _content_of_object(value)
     if content is not None:
         return tag(qualname(kind), to_plain(content, path, depth + 1), int(getattr(kind, VERSION, 1)))
+    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+        return tag(
+            "builtins.tuple",
+            [to_plain(item, f"{path}.{name}", depth + 1) for name, item in zip(kind._fields, value, strict=False)],
+        )
     if isinstance(value, Sequence | AbstractSet) and not isinstance(value, bytes | bytearray | memoryview):
         return to_plain(list(value), path, depth)
     if isinstance(value, Mapping):

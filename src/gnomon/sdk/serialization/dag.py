@@ -134,7 +134,7 @@ def _params(params: Any, owner: str) -> dict[str, dict[str, Any]]:
 
     found = {}
     for name, param in (params if isinstance(params, ParamsDict) else ParamsDict(params)).items():
-        data = param.dump() if isinstance(param, Param) else Param(param).dump()
+        data = (param if isinstance(param, Param) else Param(param)).serialize()
         try:
             found[name] = values.to_plain(data)
         except values.NotSerializableError as error:

@@ -1,0 +1,34 @@
+"""Whether Gnomon's answer is Airflow's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.compat.differential.gnomon_side import SUBJECTS
+
+#: Where Airflow raises, Gnomon may do what was meant: XComs of enums and the like.
+_MAY_DO_MORE = ("XCom values",)
+#: What is wrong with a DAG, a schedule or a connection is said by an exception of its own name.
+_NAMES_ITS_ERRORS = ("timetables", "manual intervals", "schedules in words", "wiring", "priority weights", "runs")
+
+
+def of_gnomon(subject: str, case: Any) -> Any:
+    """Return what Gnomon makes of a case; it and the answer go through JSON, as they do on their way to Airflow."""
+    return json.loads(json.dumps(SUBJECTS[subject](json.loads(json.dumps(case)))))
+
+
+def difference(subject: str, theirs: Any, ours: Any) -> str | None:
+    """Return what differs, or None."""
+    if _raises(theirs):
+        if subject in _MAY_DO_MORE:
+            return None
+        if _raises(ours) and subject in _NAMES_ITS_ERRORS:
+            return None
+    if theirs == ours:
+        return None
+    return f"{subject}:\n  Airflow: {json.dumps(theirs)}\n  Gnomon:  {json.dumps(ours)}"
+
+
+def _raises(answer: Any) -> bool:
+    return isinstance(answer, dict) and "raises" in answer
