@@ -90,6 +90,8 @@ airflow.api.common.trigger_dag gnomon.sdk.unavailable trigger_dag
 airflow.api.common.delete_dag gnomon.sdk.unavailable delete_dag
 airflow.api.common.mark_tasks gnomon.sdk.unavailable set_state set_dag_run_state_to_success set_dag_run_state_to_failed
 airflow.api.client gnomon.sdk.unavailable get_current_api_client
+airflow.configuration gnomon.sdk.configuration AirflowConfigParser=Configuration AIRFLOW_CONFIG AIRFLOW_HOME ensure_secrets_loaded expand_env_var get_airflow_config get_airflow_home
+airflow.sdk.configuration gnomon.sdk.configuration AirflowSDKConfigParser=Configuration ensure_secrets_loaded
 airflow.models.asset gnomon.sdk.unavailable expand_alias_to_assets AssetActive AssetDagRunQueue
 airflow.models.backfill gnomon.sdk.unavailable Backfill BackfillDagRun
 airflow.models.base gnomon.sdk.unavailable Base ID_LEN StringID

@@ -139,7 +139,7 @@ def build_airflow_dagrun_url(dag_id: str, run_id: str) -> str:
     """Return the URL of a run in the UI."""
     from urllib.parse import quote, urljoin
 
-    from gnomon.service.config import conf
+    from gnomon.sdk.configuration import conf
 
     base = conf.get("api", "base_url", fallback="") or "/"
     return urljoin(base if base.endswith("/") else f"{base}/", f"dags/{dag_id}/runs/{quote(run_id)}")
@@ -149,7 +149,7 @@ def build_airflow_url_with_query(query: dict[str, Any]) -> str:
     """Return the URL of a view of the UI, whose name is `view` among the query's parts."""
     from urllib.parse import urlencode
 
-    from gnomon.service.config import conf
+    from gnomon.sdk.configuration import conf
 
     view = conf.get("webserver", "dag_default_view", fallback=None) or "grid"
     base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")

@@ -387,3 +387,24 @@ def test_masking_as_providers_extend_it():
         "b": "y",
     }
     assert _secrets_masker().should_hide_value_for_key("api_key")
+
+
+def test_settings_as_providers_ask_for_them(monkeypatch):
+    from airflow.configuration import AirflowConfigParser, conf
+
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "5")
+    monkeypatch.setenv("AIRFLOW__SMTP__SMTP_PASSWORD", "secret")
+
+    assert isinstance(conf, AirflowConfigParser)
+    assert conf.as_dict()["core"]["parallelism"] == "5"
+    assert conf.as_dict()["smtp"]["smtp_password"] == "< hidden >"
+    assert conf.as_dict(display_sensitive=True, display_source=True)["smtp"]["smtp_password"] == (
+        "secret",
+        "the environment variable AIRFLOW__SMTP__SMTP_PASSWORD",
+    )
+    assert conf.get_default_value("core", "parallelism") == "32"
+    assert conf.get_mandatory_list_value("core", "parallelism") == ["5"]
+    with pytest.raises(AirflowConfigException):
+        conf.getenum("core", "parallelism", CallbackState)
+    with pytest.raises(AirflowConfigException):
+        ExecutorConf().get("nonsense", "nothing")

@@ -14,8 +14,8 @@ from typing import Any
 
 from rich.console import Console
 
+from gnomon.sdk.configuration import conf
 from gnomon.sdk.exceptions import AirflowException
-from gnomon.service.config import conf
 from gnomon.service.home import airflow_home
 
 

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypedDict, TypeVar
 from urllib.parse import urlsplit
 
-from gnomon.service.config import conf
+from gnomon.sdk.configuration import conf
 
 ResourceMethod: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
 ExtendedResourceMethod: TypeAlias = Literal["GET", "POST", "PUT", "DELETE", "MENU"]

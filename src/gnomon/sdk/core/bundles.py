@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from gnomon.service.config import conf
+from gnomon.sdk.configuration import conf
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from gnomon.service.config import conf
+from gnomon.sdk.configuration import conf
 
 # ---------------------------------------------------------------------- the settings, as functions of a module
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 
+from gnomon.sdk.configuration import conf
 from gnomon.sdk.core import workloads
 from gnomon.sdk.core.stats import Stats
 from gnomon.sdk.core.workloads import WorkloadKey, state_class_for_key
@@ -20,7 +21,6 @@ from gnomon.sdk.legacy import prune_dict
 from gnomon.sdk.log import LoggingMixin
 from gnomon.sdk.runtime.task_instance import TaskInstanceKey
 from gnomon.service import clock
-from gnomon.service.config import conf
 
 EventBufferValueType: TypeAlias = tuple[str | None, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, ClassVar
 
+from gnomon.sdk.configuration import conf
 from gnomon.sdk.exceptions import AirflowConfigException, UnknownExecutorException
-from gnomon.service.config import conf
 
 LOCAL_EXECUTOR = "LocalExecutor"
 CELERY_EXECUTOR = "CeleryExecutor"

@@ -36,7 +36,7 @@ def might_contain_dag(file_path: str, safe_mode: bool, zip_file: zipfile.ZipFile
     """Tell whether a file may define DAGs; in safe mode by a look at its text, or by the function of the settings."""
     if not safe_mode:
         return True
-    from gnomon.service.config import conf
+    from gnomon.sdk.configuration import conf
 
     decide = (
         conf.getimport("core", "might_contain_dag_callable", fallback=None) or might_contain_dag_via_default_heuristic
@@ -62,7 +62,7 @@ def list_py_file_paths(directory: str | os.PathLike[str] | None, safe_mode: bool
         return []
     if os.path.isfile(directory):
         return [str(directory)]
-    from gnomon.service.config import conf
+    from gnomon.sdk.configuration import conf
 
     if safe_mode is None:
         safe_mode = conf.getboolean("core", "dag_discovery_safe_mode", fallback=True)

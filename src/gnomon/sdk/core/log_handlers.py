@@ -18,9 +18,9 @@ from typing import IO, Any, NotRequired, TypeAlias, TypedDict
 
 from pydantic import BaseModel, ConfigDict
 
+from gnomon.sdk.configuration import conf
 from gnomon.sdk.legacy import merge_dicts
 from gnomon.service import task_logs
-from gnomon.service.config import conf
 
 LogMessages: TypeAlias = list[str]
 LogSourceInfo: TypeAlias = list[str]

@@ -29,7 +29,7 @@ def get_host_ip_address() -> str:
 
 def get_hostname() -> str:
     """Return the name of this host, as [core] hostname_callable tells it."""
-    from gnomon.service.config import conf
+    from gnomon.sdk.configuration import conf
 
     path = conf.get("core", "hostname_callable", fallback=None)
     if not path or path in ("airflow.utils.net.getfqdn", "gnomon.sdk.core.network.getfqdn"):
@@ -87,7 +87,7 @@ def renew_from_kt(principal: str | None, keytab: str, exit_on_fail: bool = True)
     import subprocess
     import sys
 
-    from gnomon.service.config import conf
+    from gnomon.sdk.configuration import conf
 
     lifetime = f"{conf.getint('kerberos', 'reinit_frequency')}m"
     flags = [

@@ -107,7 +107,7 @@ def set_new_process_group() -> None:
 
 def resolve_mp_start_method(component: str) -> str | None:
     """Return the start method of multiprocessing that the settings want for a component."""
-    from gnomon.service.config import conf
+    from gnomon.sdk.configuration import conf
 
     for section in (component, "core"):
         if method := conf.get(section, "mp_start_method", fallback=None):

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import Any, Protocol
 
+from gnomon.sdk.configuration import conf
 from gnomon.service import task_logs
-from gnomon.service.config import conf
 
 DEFAULT_LOGGING_CONFIG_PATH = "airflow.config_templates.airflow_local_settings.DEFAULT_LOGGING_CONFIG"
 

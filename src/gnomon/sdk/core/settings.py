@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from gnomon.service.config import conf
+from gnomon.sdk.configuration import conf
 from gnomon.service.home import airflow_home
 
 #: There is no engine and no session where user code runs.

@@ -88,7 +88,7 @@ class BaseWorkloadSchema(BaseModel):
         """Return a token for one workload; empty without a generator."""
         if generator is None:
             return ""
-        from gnomon.service.config import conf
+        from gnomon.sdk.configuration import conf
 
         seconds = conf.getfloat("scheduler", "task_queued_timeout")
         token: str = generator.generate(extras={"sub": sub_id, "scope": "workload"}, valid_for=seconds)
