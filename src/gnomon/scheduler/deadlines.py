@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -273,7 +274,7 @@ def _context(row: Any, run: Any) -> dict[str, Any]:
     """Return what a callback is told: the run as REST shows it, and the deadline."""
     shown = {name: _shown(getattr(run, name)) for name in _SHOWN}
     shown |= {"dag_run_id": run.run_id, "conf": msgspec.json.decode(run.conf or "{}")}
-    return {"dag_run": shown, "deadline": {"id": str(row.id), "deadline_time": _shown(row.deadline_time)}}
+    return {"dag_run": shown, "deadline": {"id": str(UUID(int=row.id)), "deadline_time": _shown(row.deadline_time)}}
 
 
 def _info(run: Any) -> x.RunInfo:

@@ -64,6 +64,7 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "gnomon.api.public.routes.variables": (API, "variables(/.*)?", ("variables",)),
     "gnomon.api.public.routes.connections": (API, "connections(/.*)?", ("connections",)),
     "gnomon.api.public.routes.connection_forms": ("/ui", "connections/hook_meta", ("forms",)),
+    "gnomon.api.public.routes.deadlines": ("/ui", f"{_RUN}/deadlines|dags/[^/]+/deadlineAlerts", ("deadlines",)),
     "gnomon.api.public.routes.assets": (
         API,
         f"assets(/(?!.*state-store).*)?|dags/[^/]+/assets/.*|{_RUN}/upstreamAssetEvents",
