@@ -63,6 +63,17 @@ def _import_store() -> None:
     del sys.modules["rich"]
     importlib.import_module("gnomon.store.engine")
     importlib.import_module("gnomon.cli.parts")
+    with contextlib.suppress(Exception):  # whoever connects says what is wrong with it
+        _import_driver()
+
+
+def _import_driver() -> None:
+    """Import the driver of the database: 6 MB in each process that would do it by itself."""
+    from sqlalchemy import make_url
+
+    from gnomon.service.config import conf
+
+    make_url(conf.get("database", "sql_alchemy_conn")).get_dialect().import_dbapi()
 
 
 @functools.cache
