@@ -68,6 +68,7 @@ def running_airflow(collection: plan.Collection) -> Iterator[Api]:
         try:
             collection.fill(home)
             _run(environment, environ, "db", "migrate")
+            _run(environment, environ, "connections", "create-default-connections")
             parts = ["scheduler", "dag-processor", "triggerer"]
             if collection.profile == 2:
                 _run(environment, environ, *_CREATE_USER)

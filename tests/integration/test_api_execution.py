@@ -246,6 +246,17 @@ def test_reset_clears_the_run_that_is_there(handlers: Handlers, kettle: Store, a
     assert (run.state, run.clear_number) == ("queued", 1)
 
 
+def test_a_run_of_the_same_date_and_another_name_is_cleared_as_airflow_2_does(handlers, kettle, monkeypatch) -> None:
+    ask = wire.TriggerRun(dag_id="tea", reset=True, run_id="other", logical_date=to_micros(NOW))
+    reply = handlers.handle(KEY, ask)
+    assert problem(reply) == "not_found"
+    assert "the one of this logical date is 'r1'" in reply.message
+    assert kettle.runs.by_run_id("tea", "r1").clear_number == 0
+    monkeypatch.setenv("AIRFLOW__CORE__COMPAT", "2")
+    assert handlers.handle(KEY, ask) == wire.Done()
+    assert kettle.runs.by_run_id("tea", "r1").clear_number == 1
+
+
 def test_dag_info_and_pausing(handlers: Handlers, kettle: Store) -> None:
     info = found(handlers.handle(None, wire.GetDagInfo("tea")))
     assert (info["is_paused"], info["tags"], info["fileloc"]) == (False, ["hot", "leaf"], "/dags/tea.py")

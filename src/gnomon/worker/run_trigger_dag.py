@@ -41,6 +41,10 @@ def conclude(piece: Try, wish: Any) -> wire.Outcome:
     reply = _ask(piece, request)
     if isinstance(reply, wire.Problem):
         return _not_created(piece, wish, reply)
+    if wish.reset_dag_run and wish.logical_date is not None:
+        # With the profile 2 the run that was cleared may be one of another name and the same date.
+        there = find_run(dag_id, run_id=wish.dag_run_id) or find_run(dag_id, logical_date=wish.logical_date)
+        wish.dag_run_id = there.run_id if there is not None else wish.dag_run_id
     log.info("Triggered the run %s of DAG %s", wish.dag_run_id, dag_id)
     piece.ti.xcom_push("trigger_run_id", wish.dag_run_id)
     if not wish.wait_for_completion:

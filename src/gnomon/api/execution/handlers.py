@@ -371,6 +371,12 @@ def _clear(self: Handlers, exists: errors.RunExists, request: TriggerRequest) ->
     run_id = exists.run_id
     if request.logical_date and self.store.runs.by_run_id(exists.dag_id, run_id) is None:
         same_date = self.store.runs.by_logical_date(exists.dag_id, request.logical_date)
+        if same_date is not None and request.run_id is not None and conf.profile() == 3:
+            raise Refused(
+                "not_found",
+                f"DAG {exists.dag_id!r} has no run {request.run_id!r} that could be cleared; the one of this logical"
+                f" date is {same_date.run_id!r}",
+            )
         run_id = run_id if same_date is None else same_date.run_id
     self.store.task_instances.clear(Selection(dag_id=exists.dag_id, run_ids=[run_id]), request.now)
 
