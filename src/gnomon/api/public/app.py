@@ -52,11 +52,7 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("listed", "details"),
     ),
     # Always together, and in this order: of …/{task_id}/xcomEntries and …/{task_id}/{map_index} the first one counts.
-    "gnomon.api.public.routes.state_store": (
-        API,
-        f"{_TASKS}|assets/[^/]+/state-store(/.*)?",
-        ("of_tasks", "of_assets"),
-    ),
+    "gnomon.api.public.routes.state_store": (API, _TASKS, ("tasks",)),
     "gnomon.api.public.routes.xcoms": (API, _TASKS, ("xcoms",)),
     "gnomon.api.public.routes.logs": (API, _TASKS, ("logs",)),
     "gnomon.api.public.routes.task_instances": (API, _TASKS, ("listed",)),
@@ -65,6 +61,7 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "gnomon.api.public.routes.connections": (API, "connections(/.*)?", ("connections",)),
     "gnomon.api.public.routes.connection_forms": ("/ui", "connections/hook_meta", ("forms",)),
     "gnomon.api.public.routes.deadlines": ("/ui", f"{_RUN}/deadlines|dags/[^/]+/deadlineAlerts", ("deadlines",)),
+    "gnomon.api.public.routes.asset_state_store": (API, "assets/[^/]+/state-store(/.*)?", ("assets",)),
     "gnomon.api.public.routes.assets": (
         API,
         f"assets(/(?!.*state-store).*)?|dags/[^/]+/assets/.*|{_RUN}/upstreamAssetEvents",

@@ -1,4 +1,4 @@
-"""The state stores of task instances and assets."""
+"""The state stores of task instances."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import json
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException
 from fastapi import Query as QueryParam
 
 from gnomon.api.auth.roles import DAGS as ACCESS
-from gnomon.api.context import Context, Ctx, context, router
+from gnomon.api.context import Context, Ctx, router
 from gnomon.api.public.errors import not_found
 from gnomon.api.public.models import state_store as models
 from gnomon.api.public.params import default_limit, page_limit
 from gnomon.service import clock
 from gnomon.service.config import conf
-from gnomon.store.errors import NotFound
 from gnomon.store.reads import task_instances
 from gnomon.store.state_store import StateNotFound, TaskPlace
 
-of_tasks = router("Task State Store", ACCESS, "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/state-store")
-of_assets = router("Asset State Store", ACCESS, "/assets/{asset_id}/state-store")
+tasks = router("Task State Store", ACCESS, "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/state-store")
 
 MapIndex = Annotated[int, QueryParam(ge=-1)]
 Limit = Annotated[int | None, QueryParam(ge=0)]
@@ -35,25 +33,22 @@ def _place(dag_id: str, dag_run_id: str, task_id: str, map_index: MapIndex = -1)
 Place = Annotated[TaskPlace, Depends(_place)]
 
 
-# ------------------------------------------------------------------------------------------- task instances
-
-
-@of_tasks.get("")
+@tasks.get("")
 def list_task_state_store(
     ctx: Ctx, place: Place, limit: Limit = None, offset: Offset = 0
 ) -> models.TaskStateCollection:
     """Return a page of what a task instance keeps, by key."""
-    rows, total = ctx.store.task_states.page(place, limit=_limit(limit), offset=offset)
+    rows, total = ctx.store.task_states.page(place, limit=page_length(limit), offset=offset)
     return models.TaskStateCollection(task_state_store=[_task_state(row) for row in rows], total_entries=total)
 
 
-@of_tasks.get("/{key:path}")
+@tasks.get("/{key:path}")
 def get_task_state_store(ctx: Ctx, place: Place, key: str) -> models.TaskState:
     """Return one value."""
     return _task_state(_kept(ctx, place, key))
 
 
-@of_tasks.put("/{key:path}", status_code=204)
+@tasks.put("/{key:path}", status_code=204)
 def set_task_state_store(ctx: Ctx, place: Place, key: str, body: models.TaskStateBody) -> None:
     """Keep a value, new or not."""
     _require(ctx, place)
@@ -61,7 +56,7 @@ def set_task_state_store(ctx: Ctx, place: Place, key: str, body: models.TaskStat
     ctx.store.task_states.set(place, key, json.dumps(body.value), expires_at=expires, now=clock.now())
 
 
-@of_tasks.patch("/{key:path}")
+@tasks.patch("/{key:path}")
 def patch_task_state_store(ctx: Ctx, place: Place, key: str, body: models.StateBody) -> None:
     """Change a value that is there; it expires when it did before."""
     _require(ctx, place)
@@ -69,14 +64,14 @@ def patch_task_state_store(ctx: Ctx, place: Place, key: str, body: models.StateB
     ctx.store.task_states.set(place, key, json.dumps(body.value), expires_at=expires, now=clock.now())
 
 
-@of_tasks.delete("/{key:path}", status_code=204)
+@tasks.delete("/{key:path}", status_code=204)
 def delete_task_state_store(ctx: Ctx, place: Place, key: str) -> None:
     """Forget a key, if it is there."""
     _require(ctx, place)
     ctx.store.task_states.delete(place, key)
 
 
-@of_tasks.delete("", status_code=204)
+@tasks.delete("", status_code=204)
 def clear_task_state_store(ctx: Ctx, place: Place, all_map_indices: bool = False) -> None:
     """Forget all that a task instance keeps; with all_map_indices, all that any instance of the task does."""
     if all_map_indices:
@@ -119,69 +114,6 @@ def _task_state(row: Any) -> models.TaskState:
     )
 
 
-# --------------------------------------------------------------------------------------------------- assets
-
-
-def _asset_id(request: Request, asset_id: int) -> int:
-    try:
-        return context(request).store.asset_states.asset_id(number=asset_id)
-    except NotFound:
-        raise not_found(f"Asset with id {asset_id!r} not found") from None
-
-
-AssetId = Annotated[int, Depends(_asset_id)]
-
-
-@of_assets.get("")
-def list_asset_state_store(
-    ctx: Ctx, asset_id: AssetId, limit: Limit = None, offset: Offset = 0
-) -> models.AssetStateCollection:
-    """Return a page of what an asset keeps, by key."""
-    rows, total = ctx.store.asset_states.page(asset_id, limit=_limit(limit), offset=offset)
-    return models.AssetStateCollection(asset_state_store=[_asset_state(row) for row in rows], total_entries=total)
-
-
-@of_assets.get("/{key:path}")
-def get_asset_state_store(ctx: Ctx, asset_id: AssetId, key: str) -> models.AssetState:
-    """Return one value."""
-    try:
-        return _asset_state(ctx.store.asset_states.get(asset_id, key))
-    except StateNotFound:
-        raise not_found(f"Asset state store key {key!r} not found") from None
-
-
-@of_assets.put("/{key:path}", status_code=204)
-def set_asset_state_store(ctx: Ctx, asset_id: AssetId, key: str, body: models.StateBody) -> None:
-    """Keep a value, new or not."""
-    ctx.store.asset_states.set(asset_id, key, json.dumps(body.value), kind="api", now=clock.now())
-
-
-@of_assets.delete("/{key:path}", status_code=204)
-def delete_asset_state_store(ctx: Ctx, asset_id: AssetId, key: str) -> None:
-    """Forget a key, if it is there."""
-    ctx.store.asset_states.delete(asset_id, key)
-
-
-@of_assets.delete("", status_code=204)
-def clear_asset_state_store(ctx: Ctx, asset_id: AssetId) -> None:
-    """Forget all that an asset keeps."""
-    ctx.store.asset_states.delete(asset_id, None)
-
-
-def _asset_state(row: Any) -> models.AssetState:
-    writer = None
-    if row.writer_kind is not None:
-        writer = models.Writer(
-            kind=row.writer_kind,
-            dag_id=row.writer_dag_id,
-            run_id=row.writer_run_id,
-            task_id=row.writer_task_id,
-            map_index=row.writer_map_index,
-        )
-    return models.AssetState(
-        key=row.key, value=json.loads(row.value), updated_at=row.updated_at, last_updated_by=writer
-    )
-
-
-def _limit(given: int | None) -> int:
+def page_length(given: int | None) -> int:
+    """Return how many rows a page has when the client asks for so many."""
     return min(default_limit() if given is None else given, page_limit())
