@@ -170,6 +170,20 @@ airflow.providers.standard.decorators.python_virtualenv gnomon.sdk.standard.deco
 airflow.providers.standard.decorators.short_circuit gnomon.sdk.standard.decorators.branch short_circuit_task _ShortCircuitDecoratedOperator
 airflow.providers.standard.operators.smooth gnomon.sdk.standard.smooth SmoothOperator
 airflow.providers.standard.exceptions gnomon.sdk.exceptions AirflowExternalTaskSensorException=AirflowException
+airflow.api.client.local_client gnomon.sdk.unavailable Client
+airflow.partition_mappers.allowed_key gnomon.sdk.partitions AllowedKeyMapper
+airflow.partition_mappers.base gnomon.sdk.partitions PartitionMapper RollupMapper
+airflow.partition_mappers.chain gnomon.sdk.partitions ChainMapper
+airflow.partition_mappers.fixed_key gnomon.sdk.partitions FixedKeyMapper
+airflow.partition_mappers.identity gnomon.sdk.partitions IdentityMapper
+airflow.partition_mappers.product gnomon.sdk.partitions ProductMapper
+airflow.partition_mappers.temporal gnomon.sdk.partitions StartOfHourMapper StartOfDayMapper StartOfWeekMapper StartOfMonthMapper StartOfQuarterMapper StartOfYearMapper
+airflow.partition_mappers.wait_policy gnomon.sdk.partitions WaitPolicy WaitForAll MinimumCount
+airflow.partition_mappers.window gnomon.sdk.partitions Window HourWindow DayWindow WeekWindow MonthWindow QuarterWindow YearWindow SegmentWindow
+airflow.timetables.simple gnomon.sdk.timetables PartitionedAtRuntime PartitionedAssetTimetable
+airflow.utils.log.colored_log gnomon.sdk.core.log_handlers CustomTTYColoredFormatter
+airflow.utils.log.timezone_aware gnomon.sdk.core.log_handlers TimezoneAware
+airflow.triggers.testing gnomon.sdk.core.testing_triggers SuccessTrigger FailureTrigger
 """
 
 #: Paths that Airflow 4 will not have.

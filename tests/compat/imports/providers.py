@@ -44,6 +44,7 @@ BROUGHT_BY = {
     "apache-beam": "apache-airflow-providers-apache-beam",
     "cassandra-driver": "apache-airflow-providers-apache-cassandra",
     "oracledb": "apache-airflow-providers-oracle",
+    "pymssql": "apache-airflow-providers-microsoft-mssql",
 }
 
 #: Modules that need a package which no extra of their provider names: why that is so.

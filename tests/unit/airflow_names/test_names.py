@@ -108,6 +108,12 @@ def test_the_distribution_of_a_module(module, provider):
     assert provider_of(module) == provider
 
 
+def test_modules_with_old_modules_below_them_are_packages():
+    for module in retired():
+        parent = module.rpartition(".")[0]
+        assert parent not in CURRENT or parent in CURRENT.packages, module
+
+
 def test_modules_that_are_whole_homes():
     for module in CURRENT:
         if "*" in CURRENT.names(module):

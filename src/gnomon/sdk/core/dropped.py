@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 from gnomon.sdk.configuration import conf
+from gnomon.sdk.exceptions import AirflowBadRequest, AirflowException
 
 # ---------------------------------------------------------------------- the settings, as functions of a module
 
@@ -108,6 +110,11 @@ def scale_time_units(time_seconds_arr: Collection[float], unit: str) -> Collecti
     return time_seconds_arr if factor == 1 else [seconds / factor for seconds in time_seconds_arr]
 
 
+def datetime_to_nano(datetime: datetime) -> int:
+    """Return nanoseconds since 1970."""
+    return int(datetime.timestamp() * 1_000_000_000)
+
+
 def parse_execution_date(execution_date_str: str) -> datetime:
     """Return the moment that text names."""
     from gnomon.sdk.timezone import parse
@@ -138,3 +145,81 @@ ctx_task_instance: ContextVar[Any] = ContextVar("task_instance")
 ctx_trigger_id: ContextVar[Any] = ContextVar("trigger_id")
 ctx_trigger_end: ContextVar[Any] = ContextVar("trigger_end")
 ctx_indiv_trigger: ContextVar[Any] = ContextVar("__individual_trigger")
+
+
+class AirflowDagInconsistent(AirflowException):
+    """A DAG contradicts itself."""
+
+
+class AirflowWebServerTimeout(AirflowException):
+    """The web server did not answer in time."""
+
+
+class BackfillUnfinished(AirflowException):
+    """A backfill left tasks undone."""
+
+    def __init__(self, message: str, ti_status: Any) -> None:
+        super().__init__(message)
+        self.ti_status = ti_status
+
+
+class DagConcurrencyLimitReached(AirflowException):
+    """The DAG runs as many tasks as it may."""
+
+
+class DagFileExists(AirflowBadRequest):
+    """The DAG file is there already."""
+
+
+class NoAvailablePoolSlot(AirflowException):
+    """The pool is full."""
+
+
+class TaskConcurrencyLimitReached(AirflowException):
+    """The task runs as often as it may."""
+
+
+class UnmappableOperator(AirflowException):
+    """The operator cannot be mapped."""
+
+
+class UnmappableXComLengthPushed(AirflowException):
+    """A task returned more values than may be expanded over."""
+
+
+def as_tuple(obj: Any) -> tuple[Any, ...]:
+    """Return what can be iterated over as a tuple, anything else as a tuple of one."""
+    return tuple(obj) if hasattr(obj, "__iter__") and not isinstance(obj, str) else (obj,)
+
+
+def reduce_in_chunks(fn: Any, iterable: Any, initializer: Any, chunk_size: int = 0) -> Any:
+    """Return `functools.reduce` of pieces of a list, each of at most so many items; 0 for one piece."""
+    items = list(iterable)
+    size = chunk_size or len(items)
+    result = initializer
+    for start in range(0, len(items), size or 1):
+        result = fn(result, items[start : start + size])
+    return result
+
+
+def parse_template_string(template_string: str) -> tuple[str | None, Any]:
+    """Return (text, None), or (None, template) if the text is a Jinja template."""
+    if "{{" not in template_string:
+        return template_string, None
+    import jinja2
+
+    return None, jinja2.Template(template_string)
+
+
+def mkdirs(path: str, mode: int) -> None:
+    """Make a folder and those above it."""
+    Path(path).mkdir(mode=mode, parents=True, exist_ok=True)
+
+
+def __getattr__(name: str) -> Any:
+    """Return TemporaryDirectory of the standard library."""
+    if name == "TemporaryDirectory":
+        from tempfile import TemporaryDirectory
+
+        return TemporaryDirectory
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -249,3 +249,24 @@ class JSONFormatter(logging.Formatter):
             parts = [str(values["message"]).removesuffix("\n"), record.exc_text, stack]
             values["message"] = "\n".join(part for part in parts if part)
         return json.dumps(merge_dicts(values, self.extras))
+
+
+class TimezoneAware(logging.Formatter):
+    """Writes times with their offset: 2024-01-01T00:00:00.000+0000."""
+
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03d"
+    default_tz_format = "%z"
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """Return the time of a record."""
+        moment = datetime.fromtimestamp(record.created, tz=UTC).astimezone()
+        text = moment.strftime(datefmt or self.default_time_format)
+        return text if datefmt else f"{self.default_msec_format % (text, record.msecs)}{moment:%z}"
+
+
+class CustomTTYColoredFormatter(TimezoneAware):
+    """The formatter of Airflow's console; here it writes no colours."""
+
+    def __init__(self, fmt: str | None = None, datefmt: str | None = None, style: Any = "%", **_: Any) -> None:
+        super().__init__(fmt.replace("%(log_color)s", "").replace("%(reset)s", "") if fmt else fmt, datefmt, style)
