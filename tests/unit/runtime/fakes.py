@@ -57,10 +57,10 @@ class FakeChannel:
         # What cannot travel is found here, not in production.
         request = msgspec.msgpack.decode(wire.encode(wire.Ask(body=request)), type=wire.Ask).body
         self.log.append(request)
-        special = self.custom(request)
-        if special is not None:
-            return special
-        return getattr(self, "_" + type(request).__name__)(request)  # type: ignore[no-any-return]
+        reply = self.custom(request)
+        if reply is None:
+            reply = getattr(self, "_" + type(request).__name__)(request)
+        return msgspec.msgpack.decode(wire.encode(reply), type=wire.Reply)
 
     # ------------------------------------------------------------------------------------------- answers
 
