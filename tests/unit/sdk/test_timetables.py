@@ -166,6 +166,10 @@ class Weekdays(Timetable):
     def serialize(self):
         return {"hour": self.hour}
 
+    @classmethod
+    def deserialize(cls, data):
+        return cls(data["hour"])
+
     def next_dagrun_info(self, *, last_automated_data_interval, restriction):
         return DagRunInfo.interval(restriction.earliest, restriction.earliest.add(hours=self.hour))
 
@@ -186,3 +190,36 @@ def test_partitions_by_cron():
     made = spec(CronPartitionTimetable("@daily", timezone="UTC", run_offset=-1))
 
     assert (made.kind, made.data["run_offset"]) == ("cron_trigger", -1)
+
+
+class Plain(Timetable):
+    """Neither `serialize` nor `deserialize`: as in Airflow it is made without arguments."""
+
+
+def test_what_a_timetable_says_of_itself_is_part_of_its_data():
+    made = spec(Plain())
+
+    assert Plain.deserialize(made.data) == Plain()
+    assert (made.summary, made.can_be_scheduled, made.periodic, made.active_runs_limit) == ("Plain", True, True, None)
+    with pytest.raises(model.AnswerNeededError):
+        model.build(made).infer_manual_interval(START)
+
+
+class Skipping(CronDataIntervalTimetable):
+    """A subclass of a schedule that comes with the SDK has rules that only its own code knows."""
+
+
+def test_a_subclass_of_a_schedule_of_the_sdk_is_a_custom_one():
+    made = spec(Skipping("@daily", "UTC"))
+
+    assert (made.kind, made.summary) == ("custom", "0 0 * * *")
+    at = Skipping("@daily", "UTC").infer_manual_data_interval(run_after=START.add(hours=5))
+    assert at == CronDataIntervalTimetable("@daily", "UTC").infer_manual_data_interval(run_after=START.add(hours=5))
+
+
+def test_a_class_that_cannot_be_imported_is_refused():
+    class Inner(Timetable):
+        pass
+
+    with pytest.raises(AirflowTimetableInvalid, match="at the top level of a module"):
+        spec(Inner())

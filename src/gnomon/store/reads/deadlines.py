@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from gnomon.store import tables as t
 from gnomon.store.deadline_tables import deadline
@@ -56,7 +56,7 @@ def of_runs(dag_id: str, run_id: str) -> list[ColumnElement[bool]]:
     return [column == value for column, value in wanted if value != "~"]
 
 
-def version_of(conn: Connection, dag_id: str, number: int | None) -> Row[Any] | None:
+def version_of(conn: Connection, dag_id: str, number: int | None) -> Any:
     """Return the id of a DAG's version of this number, or its newest, with the time at which it was made."""
     v = t.dag_version.c
     query = select(v.id, v.created_at).where(v.dag_id == dag_id).order_by(v.version_number.desc())
