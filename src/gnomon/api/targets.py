@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from gnomon.model.states import FINISHED
+from gnomon.model.subset import Relations, with_relatives
 from gnomon.store.task_instances import Selection
 from gnomon.wire.dag import SerializedDag
 
@@ -44,8 +45,11 @@ def selection(
     *,
     only_failed: bool = False,
     only_running: bool = False,
+    to_run_again: bool = False,
 ) -> Selection:
     """Return what is concerned; markers None are all tasks.
+
+    What is to run again takes the setups and teardowns along that it needs.
 
     Raises:
         ValueError: past or future of a run that has no logical date.
@@ -60,7 +64,7 @@ def selection(
     return Selection(
         dag_id=scope.dag_id,
         run_ids=run_ids,
-        task_ids=None if markers is None else relatives(dag, markers, spread),
+        task_ids=None if markers is None else relatives(dag, markers, spread, to_run_again=to_run_again),
         logical_date_from=None if spread.past else start,
         logical_date_to=None if spread.future else end,
         only_failed=only_failed,
@@ -68,17 +72,31 @@ def selection(
     )
 
 
-def relatives(dag: SerializedDag, markers: Collection[Marker], spread: Spread) -> list[Marker]:
+def relatives(
+    dag: SerializedDag, markers: Collection[Marker], spread: Spread, *, to_run_again: bool = False
+) -> list[Marker]:
     """Return the named tasks and their relatives; a relative of one mapped instance is taken with all its own."""
     names = {marker if isinstance(marker, str) else marker[0] for marker in markers}
-    upstream = {task.task_id: task.upstream for task in dag.tasks}
     found: set[str] = set()
-    if spread.upstream:
-        found |= reachable(names, upstream)
-    if spread.downstream:
-        found |= reachable(names, downstream_of(dag))
+    if to_run_again and (spread.upstream or spread.downstream):
+        found = with_relatives(relations(dag), names, upstream=spread.upstream, downstream=spread.downstream) - names
+    elif spread.upstream or spread.downstream:
+        upstream = {task.task_id: task.upstream for task in dag.tasks}
+        found |= reachable(names, upstream) if spread.upstream else set()
+        found |= reachable(names, downstream_of(dag)) if spread.downstream else set()
     named = [marker for marker in markers if isinstance(marker, str) or marker[0] not in found]
     return [*named, *sorted(found - set(named))]
+
+
+def relations(dag: SerializedDag) -> Relations:
+    """Return the edges of a DAG."""
+    below = downstream_of(dag)
+    return Relations(
+        above={task.task_id: task.upstream for task in dag.tasks},
+        below={task.task_id: below.get(task.task_id, []) for task in dag.tasks},
+        setups={task.task_id for task in dag.tasks if task.is_setup},
+        teardowns={task.task_id for task in dag.tasks if task.is_teardown},
+    )
 
 
 def downstream_of(dag: SerializedDag) -> dict[str, list[str]]:

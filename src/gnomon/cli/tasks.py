@@ -183,29 +183,21 @@ def _dags_like(store: Store, pattern: str) -> list[str]:
 
 
 def chosen_tasks(dag: SerializedDag, pattern: str | None, *, upstream: bool, downstream: bool) -> list[str] | None:
-    """Return the tasks whose id matches, and their relatives on request; None for all tasks.
+    """Return the tasks whose id matches, with what they need and the relatives asked for; None for all tasks.
 
     Raises:
         CommandError: no task matches.
     """
     if pattern is None:
         return None
+    from gnomon.api.targets import relations
+    from gnomon.model.subset import with_relatives
+
     compiled = compile_regex(pattern, "-t/--task-regex")
     chosen = {task.task_id for task in dag.tasks if compiled.search(task.task_id)}
     if not chosen:
         raise CommandError(f"-t/--task-regex: no task of {dag.dag_id} matches {pattern!r}")
-    before = {task.task_id: set(task.upstream) for task in dag.tasks}
-    after: dict[str, set[str]] = {task.task_id: set() for task in dag.tasks}
-    for task_id, ups in before.items():
-        for up in ups:
-            after[up].add(task_id)
-    wanted = set(chosen)
-    for edges, follow in ((before, upstream), (after, downstream)):
-        todo = list(chosen) if follow else []
-        while todo:
-            new = edges[todo.pop()] - wanted
-            wanted |= new
-            todo += new
+    wanted = with_relatives(relations(dag), chosen, upstream=upstream, downstream=downstream)
     return [task.task_id for task in dag.tasks if task.task_id in wanted]
 
 

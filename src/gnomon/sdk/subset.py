@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from gnomon.model.subset import Relations, with_relatives
 from gnomon.sdk.task_group import TaskGroup
 
 if TYPE_CHECKING:
@@ -25,22 +26,24 @@ def subset(
     depth: int | None,
 ) -> DAG:
     """Return the copy; `DAG.partial_subset` says what the arguments mean."""
-    matched = _matching(dag, task_ids)
-    chosen = set(matched)
-    for task_id in matched:
-        task = dag.task_dict[task_id]
-        if downstream:
-            chosen |= task.get_flat_relative_ids(upstream=False, depth=depth)
-        if upstream:
-            chosen |= {one.task_id for one in task.get_upstreams_follow_setups(depth=depth)}
-        else:
-            # Without its setups a task would not run, and without their teardowns they would not end.
-            chosen |= {one.task_id for one in task.get_upstreams_only_setups_and_teardowns()}
+    chosen = with_relatives(
+        _relations(dag), _matching(dag, task_ids), upstream=upstream, downstream=downstream, depth=depth
+    )
     if direct_upstream:
         chosen |= {before for task_id in set(chosen) for before in dag.task_dict[task_id].upstream_task_ids}
     chosen -= exclude
     chosen -= {task_id for task_id in chosen if _groups_of(dag.task_dict[task_id]) & exclude_groups}
     return _copy(dag, chosen)
+
+
+def _relations(dag: DAG) -> Relations:
+    tasks = dag.task_dict
+    return Relations(
+        above={task_id: task.upstream_task_ids & tasks.keys() for task_id, task in tasks.items()},
+        below={task_id: task.downstream_task_ids & tasks.keys() for task_id, task in tasks.items()},
+        setups={task_id for task_id, task in tasks.items() if task.is_setup},
+        teardowns={task_id for task_id, task in tasks.items() if task.is_teardown},
+    )
 
 
 def _matching(dag: DAG, wanted: str | Iterable[str]) -> list[str]:

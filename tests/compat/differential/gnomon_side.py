@@ -173,6 +173,7 @@ SUBJECTS = {
     "runs": run,
     "runs without mapping": run,
     "wiring": wiring.facts,
+    "parts of DAGs": runs.subsets,
     "mapped arguments": expanding.instances,
     "templates": rendering.rendered,
     "connections from fields": connecting.from_fields,

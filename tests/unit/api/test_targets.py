@@ -79,3 +79,19 @@ def test_reachable_is_closed_and_needs_no_order(rows: list[list[int]]) -> None:
     assert last not in found
     below = downstream_of(dag(*((name, ups) for name, ups in edges.items())))
     assert all(last in reachable([one], below) for one in found)
+
+
+def test_what_runs_again_takes_its_setups_and_their_teardowns_along():
+    edges = {"setup": [], "other": [], "work": ["setup"], "after": ["work"], "end": ["setup", "after"]}
+    dag = SerializedDag(
+        dag_id="d",
+        timetable=TimetableSpec(kind="null"),
+        tasks=[
+            SerializedTask(task_id=name, upstream=ups, is_setup=name == "setup", is_teardown=name == "end")
+            for name, ups in edges.items()
+        ],
+    )
+    spread = Spread(downstream=True)
+    assert relatives(dag, ["after"], spread, to_run_again=True) == ["after", "end", "setup"]
+    assert relatives(dag, ["after"], spread) == ["after", "end"]
+    assert relatives(dag, ["other"], spread, to_run_again=True) == ["other"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from both import connecting, expanding, parameters, passing, rendering, wiring
+from both import connecting, expanding, parameters, passing, rendering, runs, wiring
 
 from airflow_side import planning, timing
 
@@ -16,6 +16,7 @@ SUBJECTS = {
     "runs": planning.run,
     "runs without mapping": planning.run,
     "wiring": wiring.facts,
+    "parts of DAGs": runs.subsets,
     "mapped arguments": expanding.instances,
     "templates": rendering.rendered,
     "connections from fields": connecting.from_fields,

@@ -72,3 +72,19 @@ def _group(name: str, expand: Any, numbers: list[int], case: dict[str, Any], mad
         body(0)
     else:
         body.expand(v=_source(expand, made))
+
+
+def subsets(case: dict[str, Any]) -> Any:
+    """Return the tasks of partial DAGs."""
+    try:
+        dag = build(case)
+    except Exception as error:
+        return {"raises": type(error).__name__}
+    ids = sorted(dag.task_ids)
+    found = []
+    for choice in case["choices"]:
+        chosen = [ids[choice["which"] % len(ids)], ids[(choice["length"] or 0) % len(ids)]]
+        for down, up in ((False, False), (True, False), (False, True), (True, True)):
+            part = dag.partial_subset(chosen, include_downstream=down, include_upstream=up)
+            found.append(sorted(part.task_ids))
+    return found

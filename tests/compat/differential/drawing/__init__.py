@@ -18,6 +18,7 @@ SUBJECTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "wiring": dags.wired(),
     "runs": dags.runs(),
     "runs without mapping": dags.runs(mapped=False),
+    "parts of DAGs": dags.runs(),
     "mapped arguments": mapping.mapped(),
     "templates": values.templates(),
     "connections from fields": values.connection_fields(),

@@ -162,6 +162,7 @@ def post_clear_task_instances(ctx: Ctx, dag_id: str, body: models.ClearTaskInsta
             # only_failed is the default; asking for the running ones alone takes its place
             only_failed=body.only_failed and not body.only_running,
             only_running=body.only_running,
+            to_run_again=True,
         )
     except ValueError as error:
         raise HTTPException(400, str(error)) from None
