@@ -57,7 +57,11 @@ def certificate() -> Iterator[Certificate]:
 @pytest.fixture(scope="session")
 def deployment(providers: Environment, dbt: Environment, certificate: Certificate) -> Iterator[Deployment]:
     """All processes of Gnomon; its tasks trust the certificate and find dbt."""
-    environ = {"REQUESTS_CA_BUNDLE": str(certificate.path), "DBT_EXECUTABLE": str(dbt.path / "bin/dbt")}
+    environ = {
+        "REQUESTS_CA_BUNDLE": str(certificate.path),
+        "DBT_EXECUTABLE": str(dbt.path / "bin/dbt"),
+        "DO_NOT_TRACK": "1",
+    }
     with running_deployment(providers, **environ) as deployment:
         yield deployment
 

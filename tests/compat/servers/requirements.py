@@ -24,8 +24,6 @@ PROVIDERS = [
     "apache-airflow-providers-ssh",
     "astronomer-cosmos",
     "mysql-connector-python",
-    "deprecated",
-    "python-slugify",
 ]
 
 STAND_INS = ["moto[server]", "fakesnow[server]", "snowflake-connector-python<5", "aiosmtpd"]

@@ -1,0 +1,1 @@
+select line, sum(passengers) as passengers from {{ ref('stg_stations') }} group by line

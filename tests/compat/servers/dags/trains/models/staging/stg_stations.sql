@@ -1,0 +1,1 @@
+select id, upper(name) as name, line, passengers from {{ ref('stations') }}
