@@ -56,10 +56,12 @@ class Mine(AirflowPlugin):
     external_views = [{"name": "Shop", "href": "https://shop.example", "url_route": "shop"}]
 """
 _DAG = """
+import time
 from airflow.sdk import Asset, Variable, dag, task
 from airflow.exceptions import AirflowSkipException
 
 def remember(context):
+    time.sleep(0.5)  # the run is over by then
     print("callback sees", Variable.get("known"))
 
 @dag(schedule=None, tags=["team"])

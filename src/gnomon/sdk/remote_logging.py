@@ -17,12 +17,6 @@ from gnomon.service.config import conf
 
 
 @functools.cache
-def is_wanted() -> bool:
-    """Return whether logs are kept elsewhere: `[logging] remote_logging`."""
-    return conf.getboolean("logging", "remote_logging", fallback=False)
-
-
-@functools.cache
 def store() -> Any:
     """Return the store.
 
