@@ -30,8 +30,8 @@ def read(path: Path) -> Dockerfile:
     if not path.is_file():
         return Dockerfile()
     image: str | None = None
-    env: dict[str, str] = field(default_factory=dict)
-    ignored: list[str] = field(default_factory=list)
+    env: dict[str, str] = {}
+    ignored: list[str] = []
     warnings: list[str] = []
     for number, line in _instructions(path.read_text(encoding="utf-8")):
         word, _, rest = line.partition(" ")

@@ -70,3 +70,8 @@ def test_only_the_last_stage_counts(tmp_path):
 def test_a_wrong_env_line_is_named(tmp_path, line):
     with pytest.raises(CommandError, match=r"^Dockerfile:2: ENV "):
         read(tmp_path, f"FROM x\n{line}\n")
+
+
+def test_a_file_without_an_image_is_an_empty_one(tmp_path):
+    assert read(tmp_path, "") == dockerfile.Dockerfile()
+    assert read(tmp_path, "ENV A=1\n").env == {"A": "1"}

@@ -202,6 +202,57 @@ def test_mistake_14_surplus_indexes_are_removed_and_missing_ones_added() -> None
         assert [i.state for i in run.instances[1]] == expected
 
 
+def test_a_mapped_task_ends_as_what_it_expands_over_whatever_its_rule() -> None:
+    over = ExpandInput(kind="expand", inputs={"x": XComLength(task_id="a")})
+    for outcome, expected in (("failed", "upstream_failed"), ("skipped", "skipped")):
+        run = begin(task("a"), task("b", "a", expand=over, trigger_rule="all_done"))
+        execute(run, "a", outcome)
+        assert states(run)["b"] == expected
+
+
+def test_each_task_of_a_mapped_group_expands_in_its_own_time() -> None:
+    group = SerializedGroup(group_id="g", expand=ExpandInput(kind="expand", inputs={"v": XComLength(task_id="a")}))
+    run = begin(
+        *(task("a"), task("other"), task("g.b", "a", group="g")),
+        *(task("g.c", "g.b", group="g"), task("g.d", "g.b", "other", group="g")),
+        groups=(group,),
+    )
+    execute(run, "a", length=2)
+    found = states(run)
+    assert (found["g.b[0]"], found["g.b[1]"]) == ("scheduled", "scheduled")
+    assert (found["g.c[0]"], found["g.c[1]"]) == (None, None)
+    assert found["g.d"] is None  # it waits for what is outside of the group before it expands
+    execute(run, "g.b", "failed", map_index=0)
+    execute(run, "g.b", map_index=1)
+    execute(run, "other", "failed")
+    found = states(run)
+    assert (found["g.c[0]"], found["g.c[1]"], found["g.d"]) == ("upstream_failed", "scheduled", "upstream_failed")
+
+
+def test_groups_in_mapped_groups_multiply() -> None:
+    outer = SerializedGroup(group_id="o", expand=ExpandInput(kind="expand", inputs={"v": 2}))
+    inner = SerializedGroup(group_id="o.i", parent="o", expand=ExpandInput(kind="expand", inputs={"w": 3}))
+    run = begin(
+        *(task("o.a", group="o"), task("o.i.b", "o.a", group="o.i"), task("o.c", "o.i.b", group="o")),
+        groups=(outer, inner),
+    )
+    assert [len(group) for group in run.instances] == [2, 6, 2]
+    execute(run, "o.a", map_index=1)
+    assert [states(run)[f"o.i.b[{index}]"] for index in range(6)] == [None] * 3 + ["scheduled"] * 3
+    for index in (3, 4, 5):
+        assert states(run)["o.c[1]"] is None
+        execute(run, "o.i.b", map_index=index)
+    assert (states(run)["o.c[0]"], states(run)["o.c[1]"]) == (None, "scheduled")
+
+
+def test_a_try_starts_without_what_an_earlier_one_returned() -> None:
+    over = ExpandInput(kind="expand", inputs={"x": XComLength(task_id="a")})
+    run = begin(task("a"), task("b", "a", expand=over))
+    run.lengths[0, -1] = 2  # of the run before it was cleared
+    execute(run, "a")
+    assert states(run)["b"] == "upstream_failed"
+
+
 def test_zip_concat_and_map_lengths() -> None:
     two, three = XComLength(task_id="two"), XComLength(task_id="three")
     for source, expected in (
