@@ -438,3 +438,22 @@ def test_callbacks_may_ask_for_connections_and_variables(store: Store) -> None:
         assert refused.code == "forbidden"
 
     play(store, scenario)
+
+
+def test_a_callback_that_finds_all_workers_busy_goes_before_the_next_task(store: Store) -> None:
+    executor = ScriptedExecutor(script=lambda w: None, slots=1)
+
+    async def scenario(it: Bench) -> None:
+        it.record(dag("busy", task("a"), task("b")))
+        it.record(dag("d", task("x", inline=True), has_success_callback=True))
+        it.trigger("busy")
+        await it.until(lambda: len(executor.started) == 1)  # the only slot; the other task waits for it
+        assert await it.finished(it.trigger("d")) == "success"
+        assert executor.callbacks == []
+        executor.end(succeeds(executor.started[0]))
+        await it.until(lambda: len(executor.callbacks) == 1)
+        assert len(executor.started) == 1
+        it.trigger("busy", run_id="r2")  # anything that happens lets the task have the slot
+        await it.until(lambda: len(executor.started) == 2)
+
+    play(store, scenario, executor)

@@ -15,9 +15,9 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from gnomon.executors.executor import Executor
 from gnomon.model import deadlines as model
 from gnomon.model.states import DagRunState
+from gnomon.scheduler.callbacks import Callbacks
 from gnomon.scheduler.turn import DeadlinesDue, Internal, Turn
 from gnomon.scheduler.world import ActiveRun, World, run_info
 from gnomon.service.telemetry import Stats
@@ -40,10 +40,10 @@ TellAt = Callable[[int, Internal], None]
 class Deadlines:
     """Watches the deadlines of runs; costs a DAG without any nothing but the question whether it has some."""
 
-    def __init__(self, world: World, tell_at: TellAt, executor: Executor) -> None:
+    def __init__(self, world: World, tell_at: TellAt, callbacks: Callbacks) -> None:
         self._world = world
         self._tell_at = tell_at
-        self._executor = executor
+        self._callbacks = callbacks
         self._store = world.store.deadlines
         #: numbers of the callbacks that are under way for deadlines
         self._called: set[int] = set()
@@ -214,9 +214,6 @@ class Deadlines:
         dag = self._world.dags.get(run.dag_id) or self._world.load_dag(run.dag_id)
         if dag is None:
             return
-        worker = self._executor.place("default")
-        if worker is None:
-            return  # it is sent when one joins
         self._called.add(callback_id)
         callback = msgspec.json.decode(row.callback)
         data = {"path": callback["path"], "kwargs": callback["kwargs"], "context": _context(row, run)}
@@ -228,7 +225,7 @@ class Deadlines:
             reason=f"missed its deadline {row.name or ''}".strip(),
             data=msgspec.json.encode(data),
         )
-        self._executor.send(worker, workload)
+        self._callbacks.send(workload)
 
     def callback_ended(self, callback_id: int, error: str | None, turn: Turn) -> None:
         """A worker has run a callback, perhaps that of a deadline."""

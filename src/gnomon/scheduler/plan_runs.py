@@ -15,6 +15,7 @@ from gnomon.model.schedule import moment
 from gnomon.model.states import DagRunState
 from gnomon.model.states import TaskInstanceState as Ti
 from gnomon.scheduler.await_input import AwaitInput
+from gnomon.scheduler.callbacks import Callbacks
 from gnomon.scheduler.deadlines import Deadlines
 from gnomon.scheduler.turn import Turn
 from gnomon.scheduler.world import ActiveRun, World
@@ -29,9 +30,12 @@ log = structlog.get_logger("scheduler")
 class PlanRuns:
     """Turns what workers and triggers report into decisions of `gnomon.model.run`."""
 
-    def __init__(self, world: World, executor: Executor, await_input: AwaitInput, deadlines: Deadlines) -> None:
+    def __init__(
+        self, world: World, executor: Executor, callbacks: Callbacks, await_input: AwaitInput, deadlines: Deadlines
+    ) -> None:
         self._world = world
         self._executor = executor
+        self._callbacks = callbacks
         self._await_input = await_input
         self._deadlines = deadlines
 
@@ -334,7 +338,7 @@ class PlanRuns:
         turn.batch.callbacks.append((callback_id, kind, run.live.id, ti_id, reason))
         workload = self._callback(callback_id, kind, run, reason, instance, try_number)
         if workload is not None:
-            turn.effects.append(lambda: self.send_callback(workload))
+            turn.effects.append(lambda: self._callbacks.send(workload))
 
     def owed(self, row: Any) -> x.CallbackWorkload | None:
         """Return the workload of a callback that was noted but not confirmed; None if its run is forgotten."""
@@ -361,12 +365,6 @@ class PlanRuns:
             try_number=try_number,
             max_tries=instance.max_tries if instance is not None else 0,
         )
-
-    def send_callback(self, workload: x.CallbackWorkload) -> None:
-        """Send a callback to any worker; if there is none, it is sent when one joins."""
-        worker = self._executor.place("default")
-        if worker is not None:
-            self._executor.send(worker, workload)
 
 
 def _source(run: ActiveRun, instance: Instance) -> Source:

@@ -30,6 +30,7 @@ from gnomon.executors.executor import (
 )
 from gnomon.model.states import TaskInstanceState as Ti
 from gnomon.scheduler.await_input import AwaitInput
+from gnomon.scheduler.callbacks import Callbacks
 from gnomon.scheduler.create_asset_runs import CreateAssetRuns
 from gnomon.scheduler.create_runs import CreateRuns
 from gnomon.scheduler.deadlines import Deadlines
@@ -93,8 +94,9 @@ class Scheduler(Service):
         self._world.clears_state = conf.getboolean("state_store", "clear_on_success", fallback=False)
         self._clockwork = Clockwork(self.tell, clock.now_us)
         self._await_input = AwaitInput(self._world, self.tell)
-        self._deadlines = Deadlines(self._world, self._clockwork.at, executor)
-        self._plan_runs = PlanRuns(self._world, executor, self._await_input, self._deadlines)
+        self._callbacks = Callbacks(executor)
+        self._deadlines = Deadlines(self._world, self._clockwork.at, self._callbacks)
+        self._plan_runs = PlanRuns(self._world, executor, self._callbacks, self._await_input, self._deadlines)
         self._expire = Expire(self._world, self._plan_runs, self._await_input, self._clockwork)
         self._dispatch = Dispatch(self._world, executor)
         self._create_runs = CreateRuns(self._world, self._clockwork)
@@ -306,6 +308,7 @@ class Scheduler(Service):
         if self._world.arrived:
             self._deadlines.arrive(turn)
         turn.recount()
+        self._callbacks.place(turn)
         self._dispatch.admit(turn)
 
     def _handlers(self) -> dict[type, Callable[[Any, Turn], None]]:
@@ -398,13 +401,14 @@ class Scheduler(Service):
             self._store.notifier.notify("state", payload)
 
     def _resend_callbacks(self) -> None:
+        self._callbacks.forget()
         for row in self._store.scheduling.owed_callbacks():
             if row.kind == "deadline":
                 self._deadlines.call(row.id)
                 continue
             workload = self._plan_runs.owed(row)
             if workload is not None:
-                self._plan_runs.send_callback(workload)
+                self._callbacks.send(workload)
 
     def _seq_in_store(self, ti: int) -> int | None:
         """Return the piece of a task instance whose run has ended: its success callbacks may still ask something."""
