@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gnomon.cli.errors import CommandError
-from gnomon.cli.main import airflow_group
+from gnomon.cli.programs import airflow_group
 from gnomon.service import clock
 from gnomon.store import engine
 from gnomon.store.engine import Store

@@ -130,7 +130,7 @@ def _in_tests(root: Path, argument: str) -> str:
 @run_app.command(context_settings={**_THROUGH, "help_option_names": []}, add_help_option=False)
 def run(context: typer.Context) -> None:
     """Run a command of `airflow`, for example `dev run dags list`."""
-    from gnomon.cli.main import airflow_group
+    from gnomon.cli.programs import airflow_group
 
     project = projects.require()
     os.environ.pop("AIRFLOW_HOME", None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 
 
@@ -13,6 +15,34 @@ class CommandError(Exception):
         self.exit_code = exit_code
         #: what to do about it, shown on a line of its own
         self.hint = hint
+
+
+def explain(error: Exception) -> int:
+    """Print one sentence about an error, and return the exit code."""
+    if os.environ.get("GNOMON_TRACEBACK"):
+        raise error
+    said = known_error(error)
+    if said is None:
+        kind = type(error).__name__
+        said = CommandError(
+            f"unexpected {kind}: {error}", exit_code=70, hint="GNOMON_TRACEBACK=1 shows where; please report it"
+        )
+    print(f"Error: {said}", file=sys.stderr)
+    if said.hint:
+        print(f"       {said.hint}", file=sys.stderr)
+    return said.exit_code
+
+
+def known_error(error: BaseException) -> CommandError | None:
+    """Return the error as a CommandError, if its message is already one for people."""
+    if isinstance(error, CommandError):
+        return error
+    # Errors of our own packages say in one sentence what is wrong; by name, because importing them costs time.
+    if type(error).__module__.startswith("gnomon."):
+        return CommandError(str(error))
+    if isinstance(error, OSError) and error.filename:
+        return CommandError(f"{error.filename}: {error.strerror}")
+    return None
 
 
 def closest(wanted: str, known: Iterable[str]) -> list[str]:

@@ -18,7 +18,7 @@ ALL = ("worker", *CONTROL_SIDE)
 
 def run_part(name: str, argv: list[str]) -> int:
     """Run one process until it is told to stop, and return its exit code; errors are one sentence on standard error."""
-    from gnomon.cli.main import known_error
+    from gnomon.cli.errors import known_error
     from gnomon.service.logs import configure, get_logger
 
     try:
@@ -40,6 +40,18 @@ def run_part(name: str, argv: list[str]) -> int:
         else:
             get_logger(__name__).exception(f"{name} died: {type(error).__name__}: {error}")
         return 1
+
+
+def run_alone(name: str) -> int:
+    """Run one process as a command of its own, for the project around it if there is one."""
+    from gnomon.cli.errors import explain
+    from gnomon.cli.project import activate
+
+    try:
+        activate()
+    except Exception as error:
+        return explain(error)
+    return run_part(name, [])
 
 
 def worker_command(argv: list[str]) -> list[str]:

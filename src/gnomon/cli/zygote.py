@@ -23,6 +23,8 @@ import socket
 import sys
 from typing import Any
 
+from gnomon.service.logs import import_structlog
+
 #: Modules that two or more control-side processes need; a missing one is that process's own problem.
 SHARED = (
     "asyncio",
@@ -56,11 +58,7 @@ def main(channel: int) -> None:
 
 def _import_store() -> None:
     """Import what preparing the database takes; that goes on in a child while the rest is imported here."""
-    # structlog draws tracebacks with Rich if it finds it: 5 MB in each process, for logs that nobody sees in colour.
-    sys.modules["rich"] = None  # type: ignore[assignment]
-    with contextlib.suppress(ImportError):
-        importlib.import_module("structlog")
-    del sys.modules["rich"]
+    import_structlog()
     importlib.import_module("gnomon.store.engine")
     importlib.import_module("gnomon.cli.parts")
     with contextlib.suppress(Exception):  # whoever connects says what is wrong with it

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from gnomon.cli import main
+from gnomon.cli import main, programs
 from gnomon.cli.lazy import load
 
 
@@ -26,7 +26,7 @@ def airflow(monkeypatch, capsys):
     return call
 
 
-@pytest.mark.parametrize("table", [main.GNOMON, main.AIRFLOW], ids=["gnomon", "airflow"])
+@pytest.mark.parametrize("table", [programs.GNOMON, programs.AIRFLOW], ids=["gnomon", "airflow"])
 def test_every_command_in_the_tables_can_be_loaded(table):
     for name, entry in table.items():
         assert load(name, entry).name == name
@@ -47,7 +47,7 @@ def test_help_lists_every_command_without_loading_one():
         check=True,
     )
     assert time.perf_counter() - began < 5
-    for name in main.GNOMON:
+    for name in programs.GNOMON:
         assert f"  {name}" in done.stdout
 
 
@@ -55,7 +55,12 @@ def test_help_lists_every_command_without_loading_one():
     "module", ["gnomon.store", "sqlalchemy", "fastapi", "gnomon.sdk", "rich.console", "yaml", "asyncio"]
 )
 def test_the_programs_own_imports_are_few(module):
-    ask = f"import sys, gnomon.cli.main; sys.exit({module!r} in sys.modules)"
+    ask = f"import sys, gnomon.cli.programs; sys.exit({module!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", ask], check=False).returncode == 0
+
+
+def test_a_plain_process_needs_no_parser_of_options():
+    ask = "import sys, gnomon.cli.main, gnomon.cli.parts; sys.exit('typer' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", ask], check=False).returncode == 0
 
 
