@@ -171,6 +171,7 @@ airflow.providers.standard.decorators.short_circuit gnomon.sdk.standard.decorato
 airflow.providers.standard.operators.smooth gnomon.sdk.standard.smooth SmoothOperator
 airflow.providers.standard.exceptions gnomon.sdk.exceptions AirflowExternalTaskSensorException=AirflowException
 airflow.api.client.local_client gnomon.sdk.unavailable Client
+airflow.utils.module_loading gnomon.sdk.legacy import_string qualname is_valid_dotpath iter_namespace
 airflow.partition_mappers.allowed_key gnomon.sdk.partitions AllowedKeyMapper
 airflow.partition_mappers.base gnomon.sdk.partitions PartitionMapper RollupMapper
 airflow.partition_mappers.chain gnomon.sdk.partitions ChainMapper

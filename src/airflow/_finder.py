@@ -245,6 +245,8 @@ def _warn(old: str, home: Home) -> None:
 
     # What has no new home of Airflow's own is only said to be old.
     instead = f"; import it from {home.path}" if not home.module.startswith("gnomon.") else ""
+    if home.module == "gnomon.sdk.core.sql_operators":
+        instead = "; use airflow.providers.common.sql.operators.sql.SQLExecuteQueryOperator"
     warnings.warn(f"{old} is an old name{instead}", getattr(exceptions, str(home.warning)), stacklevel=3)
 
 
