@@ -232,6 +232,11 @@ def test_events_that_cannot_be_stored_do_not_stop_the_scheduler(store: Store) ->
             outcome.asset_events = [
                 *({}, {"dest_asset_key": {}}, {"dest_asset_key": {"name": 1, "uri": 2}}, {"ref": {}}),
                 *({"source_alias_name": "x" * 2000, **good}, {"dest_asset_key": {"name": "never", "uri": "seen"}}),
+                *(
+                    {**good, "extra": "no JSON"},
+                    {**good, "extra": "[1]"},
+                    {"source_alias_name": "x", **good, "dest_asset_extra": "{"},
+                ),
                 *({"dest_asset_key": {"name": "\0", "uri": "a"}}, {**good, "partition_key": "x" * 300}),
                 {**good, "extra": "{}"},
             ]

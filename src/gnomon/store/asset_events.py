@@ -182,6 +182,9 @@ def _text(extra: Any) -> str:
     return "{}" if not extra else msgspec.json.encode(extra, order="deterministic").decode()
 
 
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
 def _usable(entry: Mapping[str, Any]) -> bool:
     """Whether an entry can be stored. User code made it, and a task that succeeded must not fail the scheduler."""
     try:
@@ -193,6 +196,8 @@ def _usable(entry: Mapping[str, Any]) -> bool:
             names = [*key, entry.get("source_alias_name") or key.name]
         limits.check(t.asset_event, {"partition_key": entry.get("partition_key"), "extra": _text(entry.get("extra"))})
         limits.check(t.asset_alias, {"name": names[-1]})
+        for extra in (entry.get("extra"), entry.get("dest_asset_extra")):
+            _decode_object(_text(extra))
         if all(isinstance(name, str) and name for name in names) and sum(len(name.encode()) for name in names[:2]) <= MAX_KEY:
             return True
         reason: object = "a name or URI is empty or too long"
