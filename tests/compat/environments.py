@@ -62,7 +62,7 @@ def gnomon_environment(name: str, requirements: Sequence[str], *, python: str = 
     overrides = CACHE / "overrides.txt"
     overrides.parent.mkdir(parents=True, exist_ok=True)
     overrides.write_text("".join(f"{name} ; python_version < '0'\n" for name in OVERRIDES), encoding="utf-8")
-    wanted = ["--editable", f"{ROOT}[postgres,providers,io]", "--override", str(overrides), *requirements]
+    wanted = ["--editable", f"{ROOT}[postgres]", "--override", str(overrides), *requirements]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return environment(f"gnomon-{name}", wanted, python=python, made_of=json.dumps(project))
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.compat.environments import CACHE, Environment, environment, gnomon_environment
+from gnomon.cli import airflow_records
+from tests.compat.environments import CACHE, ROOT, Environment, environment
 from tests.compat.servers import requirements, starting
 from tests.compat.servers.deployment import Deployment, running_deployment
 from tests.compat.servers.processes import folder
@@ -28,11 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def providers() -> Environment:
-    """This work tree with provider packages, and without Apache Airflow."""
-    overrides = CACHE / "overrides-servers.txt"
-    overrides.parent.mkdir(parents=True, exist_ok=True)
-    overrides.write_text(requirements.OVERRIDES, encoding="utf-8")
-    return gnomon_environment("servers", ["--override", str(overrides), *requirements.PROVIDERS])
+    """This work tree with provider packages, and records that Apache Airflow is there: what `dev start` makes."""
+    records = CACHE / "airflow-records"
+    airflow_records.write(records)
+    (records / "servers.txt").write_text(requirements.OVERRIDES, encoding="utf-8")
+    overrides = ["--override", str(records / "overrides.txt"), "--override", str(records / "servers.txt")]
+    wanted = ["--editable", f"{ROOT}[io,postgres]", *overrides, *requirements.PROVIDERS]
+    made_of = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + (records / "overrides.txt").read_text("utf-8")
+    return environment("gnomon-servers", wanted, made_of=made_of)
 
 
 @pytest.fixture(scope="session")
