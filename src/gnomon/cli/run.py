@@ -44,6 +44,8 @@ command = typer.Typer(add_completion=False, pretty_exceptions_enable=False, cont
 Shape = Callable[["SerializedDag"], None]
 #: A worker that was asked to end its tasks may take this long before it is killed.
 _WORKER_GRACE_SECONDS = 10.0
+#: How often it is looked whether callbacks have ended; nobody rings for that.
+_CALLBACK_SECONDS = 0.02
 
 
 @command.command()
@@ -305,6 +307,7 @@ async def until_over(created: Run, store: Store, view: Shown, worker: subprocess
                 instances = store.task_instances.of_run(created.id)
                 view.show(run, instances)
                 if run.state in ("success", "failed"):
+                    await _let_callbacks_end(store, worker, {gone, died})
                     return run
                 if any(ti.state == "awaiting_input" for ti in instances):
                     await _answer(store, instances, view)
@@ -321,6 +324,15 @@ async def until_over(created: Run, store: Store, view: Shown, worker: subprocess
                 await triggerer.stop()
             for task in (gone, died):
                 task.cancel()
+
+
+async def _let_callbacks_end(store: Store, worker: subprocess.Popen[bytes], ends: set[asyncio.Task[Any]]) -> None:
+    """Wait for what runs after the last task: callbacks of it and of the run, while the scheduler answers them."""
+    while list(store.scheduling.owed_callbacks()):
+        if (await asyncio.wait(ends, timeout=_CALLBACK_SECONDS, return_when=asyncio.FIRST_COMPLETED))[0]:
+            return
+    worker.send_signal(signal.SIGTERM)  # it ends when nothing runs in it any more
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _answer(store: Store, instances: list[TaskInstance], view: Shown) -> None:
