@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gnomon import __version__
-from gnomon.cli import airflow_records
 from gnomon.cli.errors import CommandError
 
 #: Below the home of a project.
@@ -123,6 +122,8 @@ def refresh(root: Path, home: Path, say: Callable[[str], None]) -> Path | None:
             shutil.rmtree(place)
         return None
     records = home / "airflow-records"
+    from gnomon.cli import airflow_records  # importlib.metadata takes longer than every command may
+
     airflow_records.write(records)
     listed = records / "requirements.txt"
     listed.write_text("\n".join([*wanted, ""]), encoding="utf-8")
@@ -160,6 +161,8 @@ def install(place: Path, arguments: Iterable[str], records: Path, *, cwd: Path) 
 
 def installing(python: str, records: Path) -> list[str]:
     """Return the command that installs packages for an interpreter, with records in place of Apache Airflow."""
+    from gnomon.cli import airflow_records
+
     wheels = [str(records / record.file_name) for record in airflow_records.records()]
     constrained = ["--constraint", str(records / "constraints.txt")]
     if uv := find_uv():

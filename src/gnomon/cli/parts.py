@@ -122,6 +122,9 @@ def _scheduler(argv: list[str]) -> None:
 
 
 def _dag_processor(argv: list[str]) -> None:
+    from gnomon.parsing.start_parser import start_parser
+
+    started = start_parser()  # its imports and ours take a quarter of a second each, at the same time
     from gnomon.api.execution.handlers import Handlers
     from gnomon.cli.sign_of_life import SignOfLife
     from gnomon.parsing.processor import DagProcessor
@@ -139,6 +142,7 @@ def _dag_processor(argv: list[str]) -> None:
             listen_for_questions=lambda loop, call: store.notifier.subscribe(
                 loop, ["question"], lambda notice: call(notice.payload)
             ),
+            started=started,
         )
         _services(SignOfLife(store, "DagProcessorJob"), processor)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import subprocess
 from collections.abc import Callable
 
-from gnomon.service.environment import for_user_code, user_python
+from gnomon.parsing.start_parser import StartedParser, start_parser
 from gnomon.wire import execution as wire
 from gnomon.wire import framing, questions
 
@@ -32,6 +30,7 @@ class ParserLink:
         ask: answers what user code asks while it is parsed; called in a thread.
         on_answered: called with each answer to a question, in the event loop.
         python: the interpreter of user code, unless the environment names it.
+        started: a parser that runs already, the first one.
     """
 
     def __init__(
@@ -42,13 +41,15 @@ class ParserLink:
         *,
         on_answered: Callable[[questions.Answered], None] = lambda answered: None,
         python: str | None = None,
+        started: StartedParser | None = None,
     ) -> None:
         self._on_parsed = on_parsed
         self._on_lost = on_lost
         self._ask = ask
         self._on_answered = on_answered
-        self._python = python or user_python()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._python = python
+        self._started = started
+        self._process: subprocess.Popen[bytes] | None = None if started is None else started.process
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
@@ -90,27 +91,20 @@ class ParserLink:
             await asyncio.sleep(delay)
 
     async def _spawn(self) -> asyncio.StreamReader:
-        ours, theirs = socket.socketpair()
-        starting = asyncio.create_task(asyncio.to_thread(self._exec, theirs))
-        try:
-            await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            await starting  # so that `stop` finds a process to end
-            ours.close()
-            raise
-        reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
+        started, self._started = self._started, None
+        if started is None:
+            starting = asyncio.create_task(asyncio.to_thread(start_parser, self._python))
+            try:
+                started = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                started = await starting
+                self._process = started.process  # so that `stop` finds it
+                started.sock.close()
+                raise
+        self._process = started.process
+        reader, self._writer = await asyncio.open_connection(sock=started.sock, limit=1 << 20)
         self._on_lost()  # now there is somebody to send to, who knows of nothing yet
         return reader
-
-    def _exec(self, theirs: socket.socket) -> None:
-        with theirs:
-            self._process = subprocess.Popen(
-                [self._python, "-m", "gnomon.parsing.parser", str(theirs.fileno())],
-                env=for_user_code(os.environ),
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         splitter = framing.Splitter()

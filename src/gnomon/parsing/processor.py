@@ -27,6 +27,7 @@ from gnomon.parsing.project import source_hash
 from gnomon.parsing.questioner import Desk, Questioner
 from gnomon.parsing.recorder import Recorder
 from gnomon.parsing.records import FileKey, KnownFile, Parsed, Sink
+from gnomon.parsing.start_parser import StartedParser
 from gnomon.parsing.watcher import Watcher
 from gnomon.service import clock
 from gnomon.service.config import conf
@@ -66,6 +67,7 @@ class DagProcessor(Service):
         desk: questions that only users' classes can answer, for example `store.questions`.
         listen_for_questions: as `listen`, for the topic `question`.
         python: the interpreter of user code, unless the environment names it.
+        started: a parser that runs already.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class DagProcessor(Service):
         desk: Desk | None = None,
         listen_for_questions: Listen | None = None,
         python: str | None = None,
+        started: StartedParser | None = None,
     ) -> None:
         super().__init__("dag-processor")
         self._listen = listen
@@ -101,7 +104,7 @@ class DagProcessor(Service):
             sink, outage, self._on_rivals, self._on_recorded, lambda: len(self._agenda) > self._window
         )
         self._questioner = None if desk is None else Questioner(desk, self._send_question, outage)
-        self._link = ParserLink(self._on_parsed, self._on_lost, ask, on_answered=self._on_answered, python=python)
+        self._link = ParserLink(self._on_parsed, self._on_lost, ask, on_answered=self._on_answered, python=python, started=started)
         self._watcher = Watcher(self._on_change, lambda problem: log.warning("%s", problem))
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._look_again: set[str] = set()
