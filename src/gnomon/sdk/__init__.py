@@ -69,7 +69,7 @@ def __getattr__(name: str) -> Any:
     elif name == "TaskInstance":
         value = import_module("gnomon.sdk.runtime.task_instance").RuntimeTaskInstance
     elif name == "conf":
-        value = import_module("gnomon.service.config").conf
+        value = import_module("gnomon.sdk.configuration").conf
     elif name in ("macros", "lineage"):
         value = import_module(f"gnomon.sdk.{name}")
     elif name == "ObjectStoragePath":  # not in __all__: what it needs is an extra, and `import *` must do without

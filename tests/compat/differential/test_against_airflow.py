@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 #: A step of a run takes Airflow some milliseconds, anything else a fraction of one.
-_CASES = {"runs": 500, "runs without mapping": 300, "retry delays": 500, "priority weights": 500}
+_CASES = {"runs": 300, "runs without mapping": 200}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def _quiet() -> Iterator[None]:
 def test_gnomon_computes_what_airflow_computes(
     subject: str, airflow: RealAirflow, compat_results: Results, pytestconfig: pytest.Config
 ) -> None:
-    compared, most = 0, _CASES.get(subject, 1000)
+    compared, most = 0, _CASES.get(subject, 500)
 
     @settings(max_examples=most, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(SUBJECTS[subject])

@@ -106,3 +106,13 @@ def test_variables_in_templates(runner, monkeypatch):
         task(task_id="t")(lambda text: text)("{{ var.json.j.x[1] }} {{ var.value.get('nope', 'none') }}")
 
     assert runner.run_and_return(dag, "t") == "2 none"
+
+
+def test_conf_is_one_object_by_all_its_names():
+    from airflow.configuration import conf as old
+    from airflow.sdk import conf
+    from airflow.sdk.exceptions import AirflowConfigException
+
+    assert conf is old
+    with pytest.raises(AirflowConfigException, match=r"\[core\] no_such_thing is set nowhere"):
+        conf.get("core", "no_such_thing")
