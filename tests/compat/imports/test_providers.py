@@ -15,6 +15,7 @@ from tests.compat.imports.verdicts import Verdict, extras_with, verdict
 
 _WALK = Path(__file__).with_name("walk.py")
 _OLD = Path(__file__).with_name("old_names.py")
+_SQL = Path(__file__).with_name("sql_operators.py")
 
 
 def environment_with(name: str, providers: tuple[str, ...]) -> Environment:
@@ -91,6 +92,22 @@ def test_paths_of_airflow_1_and_2_lead_to_the_installed_provider_packages(compat
         assert any(said in one["said"] for said in ("does not have any more", "; install ", "pip install")), one
     for one in works:
         assert one["categories"] in (["RemovedInAirflow3Warning"], ["DeprecatedImportWarning"]), one
+
+
+@pytest.mark.timeout(3600)
+def test_the_operators_that_each_database_had(tmp_path):
+    environment = environment_with("imports-first", FIRST)
+
+    postgres, snowflake = lines_of(environment, tmp_path, _SQL)
+
+    assert postgres == {
+        "type": "PostgresOperator",
+        "conn_id": "pg",
+        "database": "x",
+        "hook_params": {"options": "-c lock_timeout=3s"},
+        "is_sql": True,
+    }
+    assert (snowflake["conn_id"], snowflake["hook_params"]) == ("snowflake_default", {"warehouse": "w"})
 
 
 QUICK = [
