@@ -198,7 +198,10 @@ def _usable(entry: Mapping[str, Any]) -> bool:
         limits.check(t.asset_alias, {"name": names[-1]})
         for extra in (entry.get("extra"), entry.get("dest_asset_extra")):
             _decode_object(_text(extra))
-        if all(isinstance(name, str) and name for name in names) and sum(len(name.encode()) for name in names[:2]) <= MAX_KEY:
+        if (
+            all(isinstance(name, str) and name for name in names)
+            and sum(len(name.encode()) for name in names[:2]) <= MAX_KEY
+        ):
             return True
         reason: object = "a name or URI is empty or too long"
     except (Invalid, KeyError, TypeError, AttributeError, ValueError) as error:
