@@ -101,6 +101,6 @@ class Questioner:
 
     def _until_next(self) -> float:
         due = self._desk.next_due()
-        if due is None or self._asked:
-            return _LOOK_SECONDS
-        return min(_LOOK_SECONDS, max(0.05, (due - clock.now()).total_seconds()))
+        wait = 0.0 if due is None else (due - clock.now()).total_seconds()
+        # What is due and was not sent waits for a parser, and the parser's coming rings the bell.
+        return min(_LOOK_SECONDS, wait) if wait > 0 else _LOOK_SECONDS
