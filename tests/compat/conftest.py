@@ -1,6 +1,6 @@
 """What `make compat` compares Gnomon with Apache Airflow by, and how a part of it is written.
 
-- A part is a folder `tests/compat/<part>` of ordinary pytest files: `imports`, `examples`, `differential`, `servers`.
+- A part is a folder `tests/compat/<part>` of ordinary pytest files: `imports`, `examples`, `differential`, `servers` …
 - `make compat` runs all of it (`pytest tests/compat --compat`); it may download, take minutes and start servers.
   `make test` runs only what is marked `@pytest.mark.quick`: no network, no environment of its own, all parts together
   below 20 s. Give a long test its own `@pytest.mark.timeout`, 120 s is what others have.

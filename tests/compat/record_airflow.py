@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -81,7 +81,8 @@ def running_airflow(collection: plan.Collection) -> Iterator[Api]:
                 processes.append(
                     subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=home, start_new_session=True)
                 )
-            yield _api(port, home, collection.profile)
+            with closing(_api(port, home, collection.profile)) as api:
+                yield api
         finally:
             for process in processes:
                 process.send_signal(signal.SIGTERM)
@@ -98,7 +99,7 @@ def _settings(home: Path, server: int, database: str, port: int, collection: pla
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://postgres@127.0.0.1:{server}/{database}",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "6",
+        "AIRFLOW__CORE__PARALLELISM": "12",
         "AIRFLOW__CORE__LOAD_EXAMPLES": str(collection.bundled),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
@@ -145,7 +146,7 @@ def record(collection: plan.Collection, only: set[str]) -> None:
     with running_airflow(collection) as api:
         known = _wait_for_dags(api) & _dag_ids_of(api, collection)
         scenarios = [s for s in collection.scenarios(known) if not only or only & set(s.dags)]
-        outcomes = run_all(api, scenarios, at_once=6, settle=12, patience=300)
+        outcomes = run_all(api, scenarios, at_once=6, settle=12, patience=270)
         errors = sorted(Path(name).name for name in api.import_errors())
     old = collection.recorded() if only and collection.recording.exists() else {"dags": {}}
     recorded = {

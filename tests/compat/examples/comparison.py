@@ -92,7 +92,8 @@ def _of_xcoms(
         names = {f"{dag_id}.{task}.{key}", f"{dag_id}.{task}", key}
         if names & collection.volatile.keys() and key in airflow and key in gnomon:
             continue
-        ours, theirs = (repr(_value(found[key])) if key in found else "none" for found in (gnomon, airflow))
+        as_text = str if collection.profile == 2 else lambda value: repr(_value(value))  # so says the API of Airflow 2
+        ours, theirs = (as_text(found[key]) if key in found else "none" for found in (gnomon, airflow))
         if ours != theirs:
             yield Difference(dag_id, f"{where}: XCom {key}", _short(theirs), _short(ours))
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -76,7 +76,8 @@ def running_gnomon(collection: plan.Collection, environment: Environment | None 
         collection.copy_dags(root / "dags")
         collection.write_plugins(root / "plugins")
         gnomon("dev", "start", "-n", "-p", str(port))
-        yield Api(f"http://127.0.0.1:{port}"), root
+        with closing(Api(f"http://127.0.0.1:{port}")) as api:
+            yield api, root
         gnomon("dev", "stop")
     finally:
         for process in of_home(home):
