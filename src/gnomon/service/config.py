@@ -85,7 +85,7 @@ class Config:
         self._file: tuple[Path, dict[str, dict[str, str]]] | None = None
         self._defaults: dict[tuple[str, str], tuple[str | None, str | None]] | None = None
         self._names: Renames | None = None
-        self._sections: set[str] | None = None
+        self._sections: frozenset[str] | None = None
         self._fetched: dict[tuple[str, str], str] = {}
         self._set: dict[tuple[str, str], str] = {}
 
@@ -318,9 +318,9 @@ class Config:
             self._defaults = _read_defaults()
         return self._defaults
 
-    def _own_sections(self) -> set[str]:
+    def _own_sections(self) -> frozenset[str]:
         if self._sections is None:
-            self._sections = {section for section, _ in self._known()}
+            self._sections = frozenset(section for section, _ in self._known())
         return self._sections
 
     def _renames(self) -> Renames:

@@ -264,7 +264,8 @@ def _render_label_quietly(piece: Try) -> None:
 
 def _execute(piece: Try) -> Any:
     task, context = piece.task, piece.context
-    os.environ.update(variables(piece.ti))
+    for name, value in variables(piece.ti).items():  # `update` asks what kind of mapping this is: twenty pages
+        os.environ[name] = value
     if policies.rules is not None:
         os.environ.update(policies_variables(context))
     _call_hooks(task, "pre_execute", context)
