@@ -38,6 +38,7 @@ def test_all_ways_to_expand(states):
     assert by_task["chosen.even"] == ["skipped", "success", "skipped"]
     assert by_task["circuit.large"] == ["skipped", "success"]
     assert by_task["steps.last"] == ["success"] * 3
+    assert (len(by_task["rows.columns.multiply"]), len(by_task["rows.row_sum"])) == (6, 2)
     assert by_task["waits"] == ["success"] * 2
 
 

@@ -121,6 +121,9 @@ def _of_operator(name: str) -> property:
     return property(get, set_, doc=f"`{name}` of the task.")
 
 
+_ALL = object()
+
+
 class PlainXComArg(XComArg):
     """A reference to one XCom; `arg["key"]` refers to another key of the same task."""
 
@@ -201,11 +204,11 @@ class PlainXComArg(XComArg):
         """
         ti = context["ti"]
         operator = self.operator
-        if operator.is_mapped or self._in_other_mapped_group(context):
+        map_index = None
+        if operator.is_mapped or (map_index := self._map_indexes(context)) is _ALL:
             from gnomon.sdk.runtime.xcom import LazyXComSequence
 
             return LazyXComSequence(self, ti)
-        map_index = ti.map_index if operator.get_closest_mapped_task_group() is not None else None
         value = ti.xcom_pull(task_ids=operator.task_id, key=self.key, default=NOTSET, map_indexes=map_index)
         if is_arg_set(value):
             return value
@@ -213,12 +216,19 @@ class PlainXComArg(XComArg):
             return None
         raise XComNotFound(ti.dag_id, operator.task_id, self.key)
 
-    def _in_other_mapped_group(self, context: Mapping[str, Any]) -> bool:
+    def _map_indexes(self, context: Mapping[str, Any]) -> Any:
+        """Return which instances of the task count: None if it is not mapped, one, some, or all."""
         group = self.operator.get_closest_mapped_task_group()
         if group is None:
-            return False
-        user = context.get("task") or getattr(context["ti"], "task", None)
-        return user is None or user.get_closest_mapped_task_group() is not group
+            return None
+        ti = context["ti"]
+        user = context.get("task") or getattr(ti, "task", None)
+        if user is None:
+            return _ALL
+        if user.get_closest_mapped_task_group() is group:
+            return ti.map_index
+        found = ti.get_relevant_upstream_map_indexes(self.operator)
+        return _ALL if found is None else list(found) if isinstance(found, range) else found
 
 
 def _sized(value: Any, what: str) -> Any:

@@ -114,6 +114,23 @@ with DAG("mapping", schedule=None):
     # over what a mapped group returned
     saw.override(task_id="over_groups")(double.override(task_id="over").expand(n=in_groups), [6, 8, 10])
 
+    @task
+    def multiply(a, b):
+        return a * b
+
+    @task_group
+    def columns(row, column):
+        return multiply(row, column)
+
+    @task_group
+    def rows(n):
+        row = add_one.override(task_id="row")(n)
+        cells = columns.partial(row=row).expand(column=[1, 10, 100])
+        collect.override(task_id="row_sum")(cells)
+        return cells
+
+    saw.override(task_id="cells")(rows.expand(n=[1, 2]), [2, 20, 200, 3, 30, 300])
+
     @task.branch
     def choose(n):
         return f"chosen.{'odd' if n % 2 else 'even'}"

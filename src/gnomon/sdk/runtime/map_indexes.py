@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 
-def relevant_map_indexes(
-    task: Any, upstream: Any, map_index: int, ti_count: int, count_in_group: Callable[[], int]
-) -> int | range | None:
-    """Return one index, a range of them, or None where the two do not share a mapped group.
-
-    Args:
-        task: the task that pulls.
-        upstream: the task that is pulled from.
-        map_index: of the task that pulls.
-        ti_count: number of its instances.
-        count_in_group: asks for the number of instances of the group they share.
-    """
-    group = _shared_group(task, upstream)
-    if group is None or not ti_count:
-        return None
-    iterations = count_in_group()
-    if not iterations:
-        return None
-    iteration = map_index * iterations // ti_count
-    if not _mapped_inside(upstream, group):
-        return iteration
-    width = ti_count // iterations
-    return range(iteration * width, (iteration + 1) * width)
-
-
-def _shared_group(one: Any, other: Any) -> Any:
+def shared_group(one: Any, other: Any) -> Any:
+    """Return the innermost mapped group that holds both tasks, or None."""
     if getattr(one, "dag_id", None) != getattr(other, "dag_id", None):
         return None
     mine = {group.group_id for group in one.iter_mapped_task_groups()}
     return next((group for group in other.iter_mapped_task_groups() if group.group_id in mine), None)
+
+
+def relevant_map_indexes(
+    task: Any, upstream: Any, group: Any, map_index: int, ti_count: int, count: Callable[[str], int]
+) -> int | range | None:
+    """Return one index, or a range of them where the upstream task is mapped further within the group.
+
+    Args:
+        task: the task that pulls.
+        upstream: the task that is pulled from.
+        group: the mapped group that they share.
+        map_index: of the task that pulls.
+        ti_count: number of its instances.
+        count: asks for the number of instances of a task.
+    """
+    instances = count(upstream.task_id)
+    iterations = _iterations(task, upstream, group, ti_count, instances, count)
+    if not instances or not iterations:
+        return None
+    iteration = map_index * iterations // ti_count
+    if not _mapped_inside(upstream, group):
+        return iteration
+    width = instances // iterations
+    return range(iteration * width, (iteration + 1) * width)
+
+
+def _iterations(task: Any, upstream: Any, group: Any, own: int, theirs: int, count: Callable[[str], int]) -> int:
+    """Return how many times the group runs: as often as a task that is mapped by nothing else."""
+    if not _mapped_inside(upstream, group):
+        return theirs
+    if not _mapped_inside(task, group):
+        return own
+    direct = next((one for one in group.iter_tasks() if not _mapped_inside(one, group)), None)
+    return math.gcd(own, theirs) if direct is None else count(direct.task_id)
 
 
 def _mapped_inside(task: Any, group: Any) -> bool:

@@ -243,22 +243,17 @@ class RuntimeTaskInstance:
         self, upstream: Any, ti_count: int | None = None, session: Any = None
     ) -> int | range | None:
         """Return which instances of an upstream task belong to this one: one, a range, or None for all of them."""
-        if self.map_index < 0:
-            return None
-        count = ti_count if ti_count is not None else self.expanded_count
-        if count is None:
-            count = self.get_ti_count(self.dag_id, task_ids=[self.task_id], run_ids=[self.run_id])
-        if not count:
-            return None
-        from gnomon.sdk.runtime.map_indexes import relevant_map_indexes
+        from gnomon.sdk.runtime.map_indexes import relevant_map_indexes, shared_group
 
-        return relevant_map_indexes(
-            self.task,
-            upstream,
-            self.map_index,
-            count,
-            lambda: self.get_ti_count(self.dag_id, task_ids=[self.task_id], run_ids=[self.run_id]),
-        )
+        group = shared_group(self.task, upstream) if self.map_index >= 0 else None
+        if group is None:
+            return None
+
+        def count(task_id: str) -> int:
+            return int(self.get_ti_count(self.dag_id, task_ids=[task_id], run_ids=[self.run_id]))
+
+        own = (ti_count if ti_count is not None else self.expanded_count) or count(self.task_id)
+        return relevant_map_indexes(self.task, upstream, group, self.map_index, own, count) if own else None
 
     def get_first_reschedule_date(self, context: Any = None) -> DateTime | None:
         """Return when this try was first started, if it has been rescheduled since; sensors time out from there."""
