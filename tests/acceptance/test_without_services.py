@@ -163,3 +163,19 @@ def test_dags_test_can_leave_tasks_out(course):
 
 def test_providers_list_works_as_the_course_types_it(project):
     assert "apache-airflow-providers-standard" in project.ok("astro", "dev", "run", "providers", "list")
+
+
+def test_a_file_reads_and_sets_variables_while_it_is_imported_for_a_task_too(project):
+    (project.root / "dags/asks.py").write_text(
+        "from airflow.sdk import DAG, Variable, task\n"
+        "COUNT = Variable.get('count', default=None)\n"
+        "if COUNT is None:\n"
+        "    Variable.set('count', '2')\n"
+        "    COUNT = Variable.get('count')\n"
+        "with DAG('asks', schedule=None):\n"
+        "    for n in range(int(COUNT)):\n"
+        "        task(task_id=f't{n}')(lambda: print('of', COUNT))()\n"
+    )
+    said = project.ok("gnomon", "run", "asks", "-v")
+    assert "2 success" in said
+    assert said.count("of 2") == 2

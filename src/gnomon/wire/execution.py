@@ -543,6 +543,12 @@ class OpenTemplate(msgspec.Struct, kw_only=True, tag="open_template"):
     file: FileRef
 
 
+class Importing(msgspec.Struct, kw_only=True, tag="importing"):
+    """Template → worker, first message on the connection on which its DAG file asks while it is imported."""
+
+    id: int
+
+
 class TemplateReady(msgspec.Struct, kw_only=True, tag="template_ready"):
     """Template → worker, first message on its own connection."""
 
@@ -664,7 +670,7 @@ ToTask = Proceed | Reply
 ToRunner = Launch | Proceed | Reply
 FromBase = TemplateForked | TemplateGone
 ToBase = OpenTemplate
-FromTemplate = TemplateReady | Launched | Exited | RunnerGone
+FromTemplate = Importing | TemplateReady | Launched | Exited | RunnerGone
 ToTemplate = OpenTemplate | OpenRunner | Launch | MaskSecret
 FromParser = ParsedFile | Ask | Tell
 ToParser = ParseFile | Reply

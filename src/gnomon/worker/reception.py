@@ -84,6 +84,8 @@ class Reception:
             self._on_template(stream, message)
         elif isinstance(message, wire.RunnerReady):
             self._on_runner(stream, message)
+        elif isinstance(message, wire.Importing):
+            self._on_importing(stream, message)
         else:
             stream.close()
 
@@ -111,7 +113,27 @@ class Reception:
                 return
         stream.close()
 
+    def _on_importing(self, stream: Stream, importing: wire.Importing) -> None:
+        for template in self._templates:
+            if template.id == importing.id:
+                stream.owner = template
+                stream.on_frame, stream.on_close = self._on_import_frame, _ignore
+                return
+        stream.close()
+
     # ------------------------------------------------------------------------------------------- later words
+
+    def _on_import_frame(self, stream: Stream, payload: bytes) -> None:
+        """Send on what a DAG file asks while it is imported, in the name of the first task that waits for it."""
+        template = stream.owner
+        assert isinstance(template, WarmTemplate)
+        message = _decoded(stream, payload)
+        if not template.waiting:
+            stream.close()
+        elif isinstance(message, wire.Ask):
+            self._holdings.ask(stream, template.waiting[0], message.body)
+        elif isinstance(message, wire.Tell):
+            self._holdings.tell(template.waiting[0], message.body)
 
     def _on_task_frame(self, stream: Stream, payload: bytes) -> None:
         assert isinstance(stream.owner, Piece)

@@ -14,13 +14,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
-from gnomon.sdk.runtime.channel import ChannelClosedError, SocketChannel
+from gnomon.sdk.runtime.channel import ChannelClosedError, SocketChannel, set_channel
 from gnomon.service import clock
 from gnomon.service.masking import masker
 from gnomon.wire import execution as wire
 from gnomon.wire import framing
 from gnomon.worker import allocator, at_fork, linux, logs, process, rehearsal, reuse
 from gnomon.worker.eventloop import EventLoop, Stream
+from gnomon.worker.importing import ImportChannel
 from gnomon.worker.pieces import key_of
 from gnomon.worker.reuse import CurrentLog
 
@@ -260,7 +261,11 @@ def main(opened: wire.OpenTemplate, worker_socket: str, usercode: process.UserCo
     """Be the template of a DAG file, in a process that the base has just forked."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.connect(worker_socket)
+    asks = ImportChannel(opened.id, worker_socket)
+    set_channel(asks)
     loaded = usercode.load_file(opened.file)
+    set_channel(None)
+    asks.close()
     ready = wire.TemplateReady(id=opened.id, pid=os.getpid(), dag_ids=sorted(loaded.dags), error=loaded.error)
     if loaded.error is None:
         # What exists now lives as long as the process: a collection in a task must not touch, and so copy, it.

@@ -54,7 +54,8 @@ class Lakehouse(Api):
         run["looks"] += 1
         over = run["looks"] >= 3
         tasks = [
-            {"task_key": task["task_key"], "run_id": number - number % 10 + place, "state": _state(over, [task])}
+            {"task_key": task["task_key"], "run_id": number - number % 10 + place, "start_time": place}
+            | {"state": _state(over, [task])}
             for place, task in enumerate(run["tasks"], start=1)
         ]
         state = _state(over, run["tasks"]) if number % 10 == 0 else tasks[number % 10 - 1]["state"]

@@ -136,6 +136,11 @@ class SocketChannel:
         with self._lock:
             self._send(wire.RunnerReady(id=runner, pid=pid))
 
+    def importing(self, template: int) -> None:
+        """Say that this connection is for what a template's DAG file asks while it is imported."""
+        with self._lock:
+            self._send(wire.Importing(id=template))
+
     def launch(self) -> wire.Launch:
         """Wait for the next launch."""
         with self._lock:
