@@ -9,8 +9,13 @@ from tests.compat.differential.gnomon_side import SUBJECTS
 
 #: Where Airflow raises, Gnomon may do what was meant: XComs of enums and the like.
 _MAY_DO_MORE = ("XCom values",)
-#: What is wrong with a DAG, a schedule or a connection is said by an exception of its own name.
-_NAMES_ITS_ERRORS = ("timetables", "manual intervals", "schedules in words", "wiring", "priority weights", "runs")
+#: Where several things are wrong at once, or the exception has a name of its own, it is enough that both raise.
+_MAY_RAISE_ANOTHER = frozenset(
+    {
+        *("timetables", "manual intervals", "schedules in words", "wiring", "priority weights", "runs"),
+        *("runs without mapping", "parts of DAGs", "mapped arguments"),
+    }
+)
 
 
 def of_gnomon(subject: str, case: Any) -> Any:
@@ -23,7 +28,7 @@ def difference(subject: str, theirs: Any, ours: Any) -> str | None:
     if _raises(theirs):
         if subject in _MAY_DO_MORE:
             return None
-        if _raises(ours) and subject in _NAMES_ITS_ERRORS:
+        if _raises(ours) and subject in _MAY_RAISE_ANOTHER:
             return None
     if theirs == ours:
         return None

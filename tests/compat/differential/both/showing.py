@@ -34,7 +34,8 @@ def show(value: Any) -> Any:
         return {"literal": show(value.value)}
     if type(value).__name__ == "ArgNotSet":
         return {"not set": True}
-    return {type(value).__name__: str(value)}
+    # The text of a plain object is its address.
+    return {type(value).__name__: str(value) if type(value) is not object else None}
 
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
