@@ -6,18 +6,22 @@ for them; a test whose server is not installed skips and names the package.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from gnomon.cli import airflow_records
 from tests.compat.environments import CACHE, ROOT, Environment, environment
+from tests.compat.results import Results
 from tests.compat.servers import requirements, starting
 from tests.compat.servers.deployment import Deployment, running_deployment
 from tests.compat.servers.processes import folder
 from tests.compat.servers.tls import Certificate
 from tests.fixtures.postgresql_server import PostgresServer
+
+#: part, name and outcome of each test, by its id
+_ended: dict[str, tuple[str, str, str]] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,6 +29,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep how each of these tests ended, for docs/compatibility.md."""
+    report = yield
+    if item.path.is_relative_to(Path(__file__).parent) and (report.when == "call" or not report.passed):
+        _ended[item.nodeid] = (item.path.stem.removeprefix("test_"), item.name, report.outcome)
+    return report
+
+
+def pytest_sessionfinish() -> None:
+    """Record what was seen, if these tests ran at all."""
+    if not _ended:
+        return
+    results = Results("servers")
+    passed = sum(outcome == "passed" for _, _, outcome in _ended.values())
+    results.figure("Tests of provider packages on real servers that pass", passed, of=len(_ended))
+    rows = [(part, name.removeprefix("test_").replace("_", " "), how) for part, name, how in _ended.values()]
+    results.table("Provider packages on servers", ["part", "what", "outcome"], rows)
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +89,8 @@ def deployment(providers: Environment, dbt: Environment, certificate: Certificat
         "REQUESTS_CA_BUNDLE": str(certificate.path),
         "DBT_EXECUTABLE": str(dbt.path / "bin/dbt"),
         "DO_NOT_TRACK": "1",
+        # Cosmos asks dbt while the file is imported.
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
     }
     with running_deployment(providers, **environ) as deployment:
         yield deployment

@@ -114,7 +114,8 @@ class Deployment:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             errors = self.api.get("/importErrors").json()["import_errors"]
-            assert not errors, errors[0]["stack_trace"]
+            of_file = [error["stack_trace"] for error in errors if Path(error["filename"]).name == name]
+            assert not of_file, of_file[0]
             dags = self.api.get("/dags", params={"limit": 100}).json()["dags"]
             if any(Path(dag["fileloc"]).name == name for dag in dags):
                 return

@@ -53,6 +53,6 @@ def test_cosmos_makes_a_group_of_tasks_of_it_with_a_profile_from_a_connection(tr
     run = trains.run("dbt_group", seconds=400)
     assert run.state == "success", run.why()
     made = {name.removeprefix("transform.") for name in run.states} - {"before", "after"}
-    assert made == {"stations_seed", "stg_stations_run", "lines_run", "transform_test"}
+    assert made == {"stations_seed", "stg_stations_run", "lines_run", "trains_test"}
     assert run.xcom("after") == "ready and done"
     assert lines("group") == EXPECTED

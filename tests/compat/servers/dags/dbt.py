@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 import pendulum
-from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, task
 from cosmos import DbtDag, DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
 from cosmos.profiles.duckdb import DuckDBUserPasswordProfileMapping
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG, task
 
 START = pendulum.datetime(2024, 1, 1, tz="UTC")
 PROJECT = Path(__file__).parent / "trains"
