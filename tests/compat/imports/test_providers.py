@@ -23,7 +23,8 @@ def environment_with(name: str, providers: tuple[str, ...]) -> Environment:
     without = CACHE / "left-out.txt"
     without.parent.mkdir(parents=True, exist_ok=True)
     without.write_text("".join(f"{package} ; python_version < '0'\n" for package in WITHOUT), encoding="utf-8")
-    wanted = [*WITH_THEM, *BOUNDS, *(PREFIX + provider for provider in providers)]
+    # Providers first: what is named first gets its latest release when two packages cannot both have theirs.
+    wanted = [*(PREFIX + provider for provider in providers), *WITH_THEM, *BOUNDS]
     return gnomon_environment(name, [*wanted, "--override", str(without)])
 
 
