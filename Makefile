@@ -27,6 +27,7 @@ test: $(VENV)/.dev  ## Run all tests (ARGS="tests/unit -k cron" for some; PYTHON
 
 compat: $(VENV)/.dev  ## Compare with real Airflow over the network, and write docs/compatibility.md
 	@scripts/install-test-servers
+	@scripts/install-compat-servers
 	@$(if $(ARGS),,rm -rf tests/compat/.results)
 	@$(BIN)/python -m pytest -q --compat $(or $(ARGS),tests/compat); failed=$$?; \
 		$(BIN)/python -m tests.compat.document; exit $$failed

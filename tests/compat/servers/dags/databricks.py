@@ -45,16 +45,18 @@ with DAG("databricks", schedule=None, start_date=START, default_args=DEFAULTS):
     hook()
 
 
-with DAG("databricks_workflow", schedule=None, start_date=START):
-    with DatabricksWorkflowTaskGroup(group_id="workflow", databricks_conn_id="bricks") as workflow:
-        first, second = (
-            DatabricksNotebookOperator(
-                task_id=name,
-                databricks_conn_id="bricks",
-                notebook_path=f"/{name}",
-                source="WORKSPACE",
-                polling_period_seconds=1,
-            )
-            for name in ("first", "second")
+with (
+    DAG("databricks_workflow", schedule=None, start_date=START),
+    DatabricksWorkflowTaskGroup(group_id="workflow", databricks_conn_id="bricks"),
+):
+    first, second = (
+        DatabricksNotebookOperator(
+            task_id=name,
+            databricks_conn_id="bricks",
+            notebook_path=f"/{name}",
+            source="WORKSPACE",
+            polling_period_seconds=1,
         )
-        first >> second
+        for name in ("first", "second")
+    )
+    first >> second

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import pendulum
 
@@ -11,7 +11,7 @@ from airflow.sdk import DAG, task
 
 DEFAULTS = {
     "image": "localhost/python:3.11",
-    "docker_url": open(os.path.join(os.path.dirname(__file__), "docker_engine")).read(),
+    "docker_url": Path(__file__).with_name("docker_engine").read_text(),
     "network_mode": "none",
     "auto_remove": "force",
 }
