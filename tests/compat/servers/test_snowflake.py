@@ -29,7 +29,7 @@ def test_queries_checks_and_the_hook(snow):
     assert run.state == "success", run.why()
     rows = run.xcom("select")
     assert [row[:2] for row in rows] == [[1, "Altona"], [2, "Dammtor"]]
-    assert rows[1][2] is None
+    assert rows[1][2] == ["2001-06-07T08:09:10", None]  # a datetime without a zone
     found = run.xcom("hook")
     assert found["first"] == ["TRAINS", "PUBLIC"]
     assert found["names"] == ["Altona", "Dammtor"]

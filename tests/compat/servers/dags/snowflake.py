@@ -16,7 +16,7 @@ with DAG(
         task_id="make",
         sql="""
             CREATE OR REPLACE TABLE stations (id int, name varchar, opened timestamp_ntz);
-            INSERT INTO stations VALUES (1, 'Altona', '1847-09-18 06:00:00'), (2, '{{ params.name }}', null);
+            INSERT INTO stations VALUES (1, 'Altona', '1847-09-18 06:00:00'), (2, '{{ params.name }}', '2001-06-07 08:09:10');
         """,
         split_statements=True,
         params={"name": "Dammtor"},
