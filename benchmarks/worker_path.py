@@ -133,7 +133,9 @@ class Spent(NamedTuple):
 def _spent(pid: int) -> Spent:
     words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     tick = os.sysconf("SC_CLK_TCK")
-    return Spent((int(words[11]) + int(words[12])) / tick, (int(words[13]) + int(words[14])) / tick, int(words[7]), int(words[8]))
+    return Spent(
+        (int(words[11]) + int(words[12])) / tick, (int(words[13]) + int(words[14])) / tick, int(words[7]), int(words[8])
+    )
 
 
 def _tree(pid: int) -> list[int]:

@@ -118,7 +118,10 @@ def test_a_missed_deadline_calls_a_worker_with_the_run_and_the_deadline(store: S
         shown = data["context"]["dag_run"]
         assert (shown["dag_id"], shown["dag_run_id"], shown["state"]) == ("d", "r1", "running")
         row = deadlines(store)[0]
-        assert data["context"]["deadline"] == {"id": str(UUID(int=row.id)), "deadline_time": row.deadline_time.isoformat()}
+        assert data["context"]["deadline"] == {
+            "id": str(UUID(int=row.id)),
+            "deadline_time": row.deadline_time.isoformat(),
+        }
         assert (row.missed, row.callback_state) == (True, "queued")
         executor.on_event(_ended(workload.id, "ValueError: no"))
         await it.until(lambda: deadlines(store)[0].callback_state == "failed")

@@ -424,7 +424,12 @@ def test_a_dag_callback_is_called_in_the_context_of_the_task_that_ended_last(sto
         assert await it.finished(it.trigger("d")) == "failed"
         await it.until(lambda: len(executor.callbacks) == 1)
         (called,) = executor.callbacks
-        assert (called.kind, called.reason, called.task_id, called.try_number) == ("dag_failure", "task_failure", "b", 1)
+        assert (called.kind, called.reason, called.task_id, called.try_number) == (
+            "dag_failure",
+            "task_failure",
+            "b",
+            1,
+        )
 
     play(store, scenario, executor)
 

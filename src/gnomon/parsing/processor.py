@@ -104,7 +104,9 @@ class DagProcessor(Service):
             sink, outage, self._on_rivals, self._on_recorded, lambda: len(self._agenda) > self._window
         )
         self._questioner = None if desk is None else Questioner(desk, self._send_question, outage)
-        self._link = ParserLink(self._on_parsed, self._on_lost, ask, on_answered=self._on_answered, python=python, started=started)
+        self._link = ParserLink(
+            self._on_parsed, self._on_lost, ask, on_answered=self._on_answered, python=python, started=started
+        )
         self._watcher = Watcher(self._on_change, lambda problem: log.warning("%s", problem))
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._look_again: set[str] = set()

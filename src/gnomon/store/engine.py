@@ -82,7 +82,9 @@ class Store:
             FernetKeyMismatch: one was encrypted with a key that is not in the list; nothing is changed.
         """
         with self.database.write() as conn:
-            return sum(noun.rotate_in(conn) for noun in (self.variables, self.connections, self.triggers, self.watchers))
+            return sum(
+                noun.rotate_in(conn) for noun in (self.variables, self.connections, self.triggers, self.watchers)
+            )
 
     def close(self) -> None:
         """Close all connections."""

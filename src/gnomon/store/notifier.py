@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     import psycopg
 
 #: Every topic, and who hears it, is listed in docs/architecture.md.
-TOPICS = frozenset({"run", "asset", "dag", "trigger", "fired", "answered", "pool", "state", "parse", "question", "reply"})
+TOPICS = frozenset(
+    {"run", "asset", "dag", "trigger", "fired", "answered", "pool", "state", "parse", "question", "reply"}
+)
 #: The one PostgreSQL channel; payloads are "topic:payload".
 CHANNEL = "gnomon"
 _SUFFIX = ".bell"
