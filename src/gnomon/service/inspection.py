@@ -78,19 +78,23 @@ def _talk(
     return found[0] if found else b"", said
 
 
+def _plugins_folder() -> str:
+    return os.path.expanduser(conf.get("core", "plugins_folder", fallback="") or "")
+
+
 def plugins_may_be_there() -> bool:
     """Return whether there may be plugins, without looking into any file that may be one."""
-    folder = os.path.expanduser(conf.get("core", "plugins_folder", fallback="") or "")
+    folder = _plugins_folder()
     if folder and any(name.endswith(".py") for _, _, names in os.walk(folder, followlinks=True) for name in names):
         return True
     return bool(entry_points("airflow.plugins", user_site_packages()))
 
 
 class Remembered:
-    """Answers that stay true until a package is installed or a file that an answer names as its own changes."""
+    """Answers that stay true until a package is installed, or the plugins or files that an answer names change."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[dict[str, int], Any]] = {}
+        self._known: dict[tuple[str, str], tuple[dict[str, int], Any]] = {}
         self._lock = threading.Lock()
 
     def ask(self, question: str) -> Any:
@@ -99,16 +103,18 @@ class Remembered:
         Raises:
             InspectionError: there is no answer.
         """
+        plugins = _plugins_folder()
+        asked = question, plugins
         with self._lock:
-            if question in self._known:
-                stamps, answer = self._known[question]
+            if asked in self._known:
+                stamps, answer = self._known[asked]
                 if all(_stamp(path) == stamp for path, stamp in stamps.items()):
                     return answer
-            folders = [*user_site_packages(), *filter(None, sys.path)]
+            folders = [*user_site_packages(), *filter(None, (plugins, *sys.path))]
             before = {path: _stamp(path) for path in folders}
             answer = inspect(question)
             files = answer.get("files", []) if isinstance(answer, dict) else []
-            self._known[question] = (before | {path: _stamp(path) for path in files}, answer)
+            self._known[asked] = (before | {path: _stamp(path) for path in files}, answer)
             return answer
 
 
