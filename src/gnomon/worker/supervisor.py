@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 import time
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -164,9 +165,10 @@ class Worker:
         if self._draining or key in self._holdings:
             return
         piece = Piece(key, workload, self._log_path(workload), clock.now_us())
-        logs.make_file(piece.log_path)  # by who does not fork: a task would pay forty pages for the folders
         self._holdings.add(piece)
         self._launch(piece)
+        # By who does not fork, since a task would pay forty pages for the folders; when all that has gone out.
+        self._loop.call_later(0.0, partial(logs.make_file, piece.log_path))
 
     def _on_proceed(self, proceed: wire.Proceed) -> None:
         piece = self._holdings.get(proceed.key)
