@@ -54,6 +54,7 @@ inside() {
     unshare --mount --pid --fork --kill-child bash -euc '
         mount --make-rprivate /
         mount --bind /dev "$1/dev"
+        mount --bind /dev/pts "$1/dev/pts"
         mount -t proc proc "$1/proc"
         mount -t tmpfs tmpfs "$1/tmp"
         root=$1; script=$2; shift 2
