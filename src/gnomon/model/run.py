@@ -92,13 +92,13 @@ class LiveRun:
         self._count()
 
     def _count(self) -> None:
-        setups = [sum(1 for u in node.upstream if self.graph.nodes[u].is_setup) for node in self.graph.nodes]
-        self.tallies = [Tally(0, setups[node.index]) for node in self.graph.nodes]
+        self.tallies = [Tally() for _ in self.graph.nodes]
         for node in self.graph.nodes:
             group = self.instances[node.index]
             for down in node.downstream:
                 tally = self.tallies[down]
                 tally.total += len(group)
+                tally.setups += len(group) if node.is_setup else 0
                 for instance in group:
                     if instance.state in FINISHED:
                         tally.add(instance.state, is_setup=node.is_setup)
@@ -437,3 +437,4 @@ class LiveRun:
         self.unfinished += len(missing)
         for down in node.downstream:
             self.tallies[down].total += len(missing)
+            self.tallies[down].setups += len(missing) if node.is_setup else 0

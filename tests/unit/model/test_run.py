@@ -99,6 +99,20 @@ def test_mistake_15_a_teardown_waits_for_everything_in_its_scope() -> None:
     assert [run.graph.nodes[i].task_id for i in run.graph.nodes[3].scope] == ["work"]
 
 
+@pytest.mark.parametrize("known_at_parse", [True, False])
+def test_mistake_15_a_teardown_runs_when_an_instance_of_its_mapped_setup_succeeded(*, known_at_parse: bool) -> None:
+    over = ExpandInput(kind="expand", inputs={"x": 2 if known_at_parse else XComLength(task_id="make")})
+    run = begin(
+        task("make"),
+        task("setup", "make", is_setup=True, expand=over),
+        task("teardown", "setup", is_teardown=True, trigger_rule="all_done_setup_success"),
+    )
+    execute(run, "make", length=2)
+    execute(run, "setup", map_index=0)
+    execute(run, "setup", "skipped", map_index=1)
+    assert states(run)["teardown"] == "scheduled"
+
+
 def test_mistake_15_a_task_inside_waits_for_its_indirect_setup() -> None:
     run = begin(
         task("setup", is_setup=True),

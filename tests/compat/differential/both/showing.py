@@ -26,6 +26,8 @@ def show(value: Any) -> Any:
         return {type(value).__name__: sorted((show(item) for item in value), key=repr)}
     if isinstance(value, list | tuple):
         return {type(value).__name__: [show(item) for item in value]}
+    if type(value).__module__ == "jinja2.runtime":  # an Undefined, which has no text
+        return {"undefined": type(value).__name__}
     if isinstance(value, str):
         return {"str": str(value)}
     if isinstance(value, Sequence) and not isinstance(value, bytes):
