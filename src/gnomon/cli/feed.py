@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gnomon.store.engine import Store
     from gnomon.store.notifier import Notice
     from gnomon.store.records import Run, TaskInstance
@@ -28,12 +30,14 @@ class Feed:
 
     Args:
         store: where they are.
+        since: runs that have ended after this moment are told of too: the first ones are over before anybody looks.
         on_run: called with a run and its task instances when it has changed.
         on_dags: called when DAGs or import errors may have changed.
     """
 
-    def __init__(self, store: Store, on_run: Change, on_dags: Callable[[], None]) -> None:
+    def __init__(self, store: Store, since: datetime, on_run: Change, on_dags: Callable[[], None]) -> None:
         self._store = store
+        self._since = since
         self._on_run = on_run
         self._on_dags = on_dags
         self._changed: set[int] = set()
@@ -49,6 +53,8 @@ class Feed:
         try:
             for state in ("running", "queued"):
                 self._changed |= {run.id for run in self._store.runs.all(state=state, limit=_KEPT)}
+            latest = self._store.runs.all(limit=_KEPT)
+            self._changed |= {run.id for run in latest if run.end_date is not None and run.end_date >= self._since}
             self._on_dags()
             while True:
                 self._look()

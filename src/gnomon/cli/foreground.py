@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gnomon.cli import events
 from gnomon.cli.dev_look import readable, tail
 from gnomon.cli.starter import Started, ended_early
+from gnomon.service import clock
 
 if TYPE_CHECKING:
     from gnomon.cli.feed import Feed
@@ -61,6 +62,7 @@ def show(started: Started, *, title: str, port: int) -> int:
 class _Foreground:
     def __init__(self, started: Started, view: View) -> None:
         self._started = started
+        self._began = clock.now()
         self._view = view
         self._store: Store | None = None
         self._feed: asyncio.Task[None] | None = None
@@ -121,7 +123,7 @@ class _Foreground:
                 self._view.dags(len(store.dags.all()), store.dags.import_errors())
 
         while True:
-            feed: Feed = Feed(store, self._view.run_changed, dags_changed)
+            feed: Feed = Feed(store, self._began, self._view.run_changed, dags_changed)
             try:
                 await feed.run()
             except StoreError as error:
