@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool
 
+from gnomon.service import clock
 from gnomon.store.errors import DriverMissing, SchemaMissing, StoreError, Unavailable
 from gnomon.store.url import shown
 from gnomon.store.writer_queue import WriterQueue
@@ -196,6 +198,19 @@ _SNAPSHOT: dict[bool, dict[str, Any]] = {
 }
 
 
+def _use_wal(dbapi: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. SQLite does not wait by itself while another connection makes the same switch."""
+    deadline = clock.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            dbapi.execute("PRAGMA journal_mode=WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or clock.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+
+
 def _sqlite_engine(url: URL, pool: PoolSettings, *, create: bool) -> Engine:
     mode = "rwc" if create else "rw"
     uri = f"file:{quote(url.database or '')}?mode={mode}"
@@ -206,7 +221,7 @@ def _sqlite_engine(url: URL, pool: PoolSettings, *, create: bool) -> Engine:
         )
         # FULL: a commit that was reported must survive a power cut, for a result is acknowledged after it.
         try:
-            dbapi.execute("PRAGMA journal_mode=WAL").fetchone()
+            _use_wal(dbapi)
             dbapi.executescript("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY")
         except sqlite3.Error:
             dbapi.close()
