@@ -141,7 +141,8 @@ def test_all_of_it(running: Standalone, mails: MailServer) -> None:
     assert running.wait(running.trigger("mail"))["state"] == "failed"
     texts = [mail.html for mail in mails.wait(2)]
     assert ["SIGKILL" in text for text in texts] == [True, True]
-    assert ["try 1 of 2" in texts[0], "try 2 of 2" in texts[1]] == [True, True]
+    # The retry may fail, and its callback run elsewhere, before the first mail is out.
+    assert [any(f"try {number} of 2" in text for text in texts) for number in (1, 2)] == [True, True]
 
     (running.home / "go").touch()
     assert running.wait(late)["state"] == "success"
