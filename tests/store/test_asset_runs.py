@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,25 +11,15 @@ from sqlalchemy import select
 
 from gnomon.service import clock
 from gnomon.store import tables as t
-from gnomon.store.engine import Store, open_store
+from gnomon.store.engine import Store
 from gnomon.wire import execution as x
 from gnomon.wire.dag import SerializedDag, TimetableSpec
-from tests.fixtures.scheduling import Bench, ScriptedExecutor, bench, dag, record, succeeds, task
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    with open_store(database_url) as store:
-        yield store
-        assert store.database.checked_out() == 0
+from tests.fixtures import scheduling
+from tests.fixtures.scheduling import Bench, ScriptedExecutor, dag, record, succeeds, task
 
 
 def play(store: Store, scenario: Callable[[Bench], Awaitable[None]], executor: ScriptedExecutor | None = None) -> None:
-    async def main() -> None:
-        async with bench(store, executor or ScriptedExecutor(script=with_events)) as it:
-            await scenario(it)
-
-    asyncio.run(asyncio.wait_for(main(), 30))
+    scheduling.play(store, scenario, executor or ScriptedExecutor(script=with_events))
 
 
 def asset(name: str) -> dict[str, Any]:

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-
-import pytest
-
-from gnomon.store.engine import Store, open_store
+from gnomon.store.engine import Store
 from gnomon.wire.dag import TimetableSpec
-from tests.fixtures.scheduling import Bench, ScriptedExecutor, bench, dag, day, fails, succeeds, task
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    with open_store(database_url) as store:
-        yield store
-        assert store.database.checked_out() == 0
-
-
-def play(store: Store, scenario: Callable[[Bench], Awaitable[None]], executor: ScriptedExecutor | None = None) -> None:
-    async def main() -> None:
-        async with bench(store, executor) as it:
-            await scenario(it)
-
-    asyncio.run(asyncio.wait_for(main(), 30))
+from tests.fixtures.scheduling import Bench, ScriptedExecutor, dag, day, fails, play, succeeds, task
 
 
 def paused(store: Store) -> bool:

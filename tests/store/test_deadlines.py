@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-import pytest
 from sqlalchemy import select
 
 from gnomon.service import clock
 from gnomon.store import tables as t
 from gnomon.store.deadline_tables import deadline, question
-from gnomon.store.engine import Store, open_store
+from gnomon.store.engine import Store
 from gnomon.store.types import to_micros
 from gnomon.wire import execution as x
 from gnomon.wire.questions import DeadlineAsked, MomentTold
-from tests.fixtures.scheduling import Bench, ScriptedExecutor, bench, dag, day, fails, succeeds, task
+from tests.fixtures.scheduling import Bench, ScriptedExecutor, dag, day, fails, play, succeeds, task
 
 QUEUED_AT = {"reference_type": "DagRunQueuedAtDeadline"}
 LOGICAL_DATE = {"reference_type": "DagRunLogicalDateDeadline"}
 HOUR = 3600.0
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    with open_store(database_url) as store:
-        yield store
-        assert store.database.checked_out() == 0
-
-
-def play(store: Store, scenario: Callable[[Bench], Awaitable[None]], executor: ScriptedExecutor | None = None) -> None:
-    async def main() -> None:
-        async with bench(store, executor) as it:
-            await scenario(it)
-
-    asyncio.run(asyncio.wait_for(main(), 30))
 
 
 def alert(

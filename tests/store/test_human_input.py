@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 
 import pytest
 
 from gnomon.service import clock
-from gnomon.store.engine import Store, open_store
+from gnomon.store.engine import Store
 from gnomon.store.errors import Conflict, TaskInstanceNotFound
 from gnomon.store.human_input import AnsweredAlready
 from gnomon.store.types import from_micros
 from gnomon.wire import execution as x
 from gnomon.wire.human_input import AskPeople, Person
-from tests.fixtures.scheduling import Bench, ScriptedExecutor, bench, dag, succeeds, task
+from tests.fixtures.scheduling import Bench, ScriptedExecutor, dag, play, succeeds, task
 
 QUESTION = AskPeople(subject="Go on?", options=["yes", "no"])
 WITH_DEFAULTS = AskPeople(
     subject="Go on?", options=["yes", "no"], defaults=["no"], params=b'{"why":{"value":"late","schema":{}},"n":1}'
 )
 ANN = Person("ann", "Ann")
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    with open_store(database_url) as store:
-        yield store
-        assert store.database.checked_out() == 0
-
-
-def play(store: Store, scenario: Callable[[Bench], Awaitable[None]], executor: ScriptedExecutor) -> None:
-    async def main() -> None:
-        async with bench(store, executor) as it:
-            await scenario(it)
-
-    asyncio.run(asyncio.wait_for(main(), 30))
 
 
 def asks(store: Store, question: AskPeople | None, *, timeout: int | None = None) -> ScriptedExecutor:

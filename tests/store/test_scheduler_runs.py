@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
-import pytest
-
-from gnomon.store.engine import Store, open_store
+from gnomon.store.engine import Store
 from gnomon.wire import execution as x
 from gnomon.wire.dag import ExpandInput, SerializedGroup, TimetableSpec, XComLength
-from tests.fixtures.scheduling import Bench, ScriptedExecutor, bench, dag, day, fails, record, succeeds, task
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    with open_store(database_url) as store:
-        yield store
-        assert store.database.checked_out() == 0
-
-
-def play(store: Store, scenario: Callable[[Bench], Awaitable[None]], executor: ScriptedExecutor | None = None) -> None:
-    async def main() -> None:
-        async with bench(store, executor) as it:
-            await scenario(it)
-
-    asyncio.run(asyncio.wait_for(main(), 30))
+from tests.fixtures.scheduling import Bench, ScriptedExecutor, dag, day, fails, play, record, succeeds, task
 
 
 def test_a_chain_runs_in_order(store: Store) -> None:

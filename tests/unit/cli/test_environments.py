@@ -36,7 +36,9 @@ def test_records_are_wheels_that_say_their_name_and_version(tmp_path: Path) -> N
 def test_overrides_and_constraints(tmp_path: Path) -> None:
     airflow_records.write(tmp_path)
     overrides = (tmp_path / "overrides.txt").read_text().splitlines()
-    assert overrides[0] == f"apache-airflow @ file://{tmp_path}/apache_airflow-{airflow.__version__}-py3-none-any.whl"
+    wheel = tmp_path / f"apache_airflow-{airflow.__version__}-py3-none-any.whl"
+    assert overrides[0].split(" @ ") == ["apache-airflow", wheel.as_uri()]
+    assert wheel.is_file()
     constraints = (tmp_path / "constraints.txt").read_text()
     assert "pendulum" in constraints
     assert "psycopg" not in constraints  # of an extra
