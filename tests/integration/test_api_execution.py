@@ -15,6 +15,7 @@ from gnomon.store.records import Connection
 from gnomon.store.types import to_micros
 from gnomon.wire import execution as wire
 from tests.fixtures.api_data import DAY, NOW, add_dag, add_run, add_ti, tea
+from tests.fixtures.loops import within
 
 KEY = wire.TryKey(1, 1)  # boil of run r1
 
@@ -215,7 +216,7 @@ def test_triggering_a_run_creates_it_and_rings_the_bell(handlers: Handlers, kett
         subscription = kettle.notifier.subscribe(asyncio.get_running_loop(), ["run"], heard.set_result)
         ask = wire.TriggerRun(dag_id="tea", run_id="mine", conf=b'{"cups": 3}', logical_date=to_micros(NOW + 9 * DAY))
         assert await asyncio.to_thread(handlers.handle, KEY, ask) == wire.Done()
-        notice = await asyncio.wait_for(heard, 10)
+        notice = await within(10, heard)
         subscription.close()
         return str(notice.payload)
 

@@ -27,6 +27,7 @@ from gnomon.store.engine import Store, open_store
 from gnomon.store.errors import Unavailable
 from gnomon.store.reads.versions import VersionCache
 from gnomon.wire import execution as wire
+from tests.fixtures.loops import run_within
 from tests.fixtures.scheduling import Bench, bench
 
 #: A timetable as Airflow's documentation teaches to write one: every second day, about the two days before.
@@ -89,7 +90,7 @@ def turning(test: Callable[..., Any]) -> Callable[..., None]:
 
     @functools.wraps(test)
     def run(**fixtures: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(**fixtures), 90))
+        run_within(90, test(**fixtures))
 
     return run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ import psutil
 import pytest
 
 from gnomon.wire import execution as wire
+from tests.fixtures.loops import run_within
 from tests.integration.parsing_parts import Project, dag_text
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
@@ -28,7 +28,7 @@ def project(airflow_home: Path, database_url: str) -> Iterator[Project]:
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), 60))  # type: ignore[arg-type]
+    run_within(60, test())  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------------------------ changes

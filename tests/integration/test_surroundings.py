@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.fixtures.loops import run_within
 from tests.integration.parsing_parts import Project
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
@@ -44,7 +44,7 @@ def project(airflow_home: Path, database_url: str) -> Iterator[Project]:
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), 60))  # type: ignore[arg-type]
+    run_within(60, test())  # type: ignore[arg-type]
 
 
 def _hash(project: Project, dag_id: str) -> str:

@@ -91,6 +91,12 @@ async def until(condition: Callable[[], Any], what: str, seconds: float = 20.0) 
     return found
 
 
+def pids(folder: Path) -> list[int]:
+    """The processes that have run the trigger of file f; one that was killed before it wrote its line is none."""
+    file = folder / "f.pid"
+    return [int(word) for word in file.read_text().split()] if file.exists() else []
+
+
 @asynccontextmanager
 async def running(store: Store, **options: Any) -> AsyncIterator[Triggerer]:
     triggerer = Triggerer(store, answer, **options)
@@ -136,7 +142,7 @@ def test_triggers_that_come_later_are_started_by_their_notice(store: Store, tmp_
             await asyncio.sleep(0.05)
             begun = clock.monotonic()
             number = add(store, "WhenFileExists", path=str(tmp_path / "f"))
-            await until((tmp_path / "f.pid").exists, "the trigger runs", 4.0)
+            await until(lambda: pids(tmp_path), "the trigger runs", 4.0)
             assert clock.monotonic() - begun < 4.0  # less than what it takes the triggerer to look by itself
             (tmp_path / "f").touch()
             await until(lambda: heard, "the notice that it fired")
@@ -190,7 +196,7 @@ def test_a_trigger_that_nobody_waits_for_any_more_is_killed_and_cleaned_up(store
 
     async def main() -> None:
         async with running(store) as triggerer:
-            await until((tmp_path / "f.pid").exists, "the trigger runs")
+            await until(lambda: pids(tmp_path), "the trigger runs")
             with store.database.write() as conn:
                 conn.execute(tables.trigger.delete().where(tables.trigger.c.id == number))
             store.notifier.notify("run", 1)
@@ -209,7 +215,7 @@ def test_a_triggerer_that_stops_gives_its_triggers_back_unharmed(store: Store, t
 
     async def main() -> None:
         async with running(store):
-            await until((tmp_path / "f.pid").exists, "the trigger runs")
+            await until(lambda: pids(tmp_path), "the trigger runs")
         assert not (tmp_path / "f.killed").exists()
         assert store.triggers.claim("other", alive=["other"], limit=9) != []
 
@@ -221,11 +227,11 @@ def test_a_runner_that_is_killed_is_replaced_and_triggers_go_on(store: Store, tm
 
     async def main() -> None:
         async with running(store) as triggerer:
-            await until((tmp_path / "f.pid").exists, "the trigger runs")
+            await until(lambda: pids(tmp_path), "the trigger runs")
             first = triggerer.runner_pid
             assert first is not None
             os.kill(first, signal.SIGKILL)
-            await until(lambda: len((tmp_path / "f.pid").read_text().split()) == 2, "the trigger runs again")
+            await until(lambda: len(pids(tmp_path)) == 2, "the trigger runs again")
             assert triggerer.runner_pid not in (None, first)
             (tmp_path / "f").touch()
             await until(lambda: number in events(store), "the event")
@@ -319,22 +325,18 @@ def test_a_triggerer_that_is_killed_leaves_no_runner_and_its_triggers_are_taken_
 ) -> None:
     number = add(store, "WhenFileExists", path=str(tmp_path / "f"))
 
-    def pids() -> list[int]:
-        file = tmp_path / "f.pid"
-        return [int(word) for word in file.read_text().split()] if file.exists() else []
-
     async def main() -> None:
         process = subprocess.Popen([sys.executable, "-c", _TRIGGERER])  # noqa: ASYNC220 - it is to be killed
         try:
-            await until(pids, "the trigger runs")
+            await until(lambda: pids(tmp_path), "the trigger runs")
         finally:
             process.kill()
             process.wait()
         begun = clock.monotonic()
         async with running(store):
-            await until(lambda: len(pids()) == 2, "the trigger runs again")
+            await until(lambda: len(pids(tmp_path)) == 2, "the trigger runs again")
             assert clock.monotonic() - begun < 15  # not the 30 s after which a silent triggerer counts as dead
-            await until(lambda: not Path(f"/proc/{pids()[0]}").exists(), "the first runner is gone")
+            await until(lambda: not Path(f"/proc/{pids(tmp_path)[0]}").exists(), "the first runner is gone")
             (tmp_path / "f").touch()
             await until(lambda: number in events(store), "the event")
         assert len(events(store)) == 1

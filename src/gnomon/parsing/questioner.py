@@ -74,7 +74,8 @@ class Questioner:
                 log.warning("the database cannot be reached; questions wait: %s", error)
                 wait = _RETRY_SECONDS
             try:
-                await asyncio.wait_for(self._bell.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._bell.wait()
             except TimeoutError:
                 pass
 

@@ -67,7 +67,8 @@ class Recorder:
         if self._task is None:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), _LAST_WORDS_SECONDS)
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                await self._idle.wait()
         self._task.cancel()
         await asyncio.wait({self._task})
 

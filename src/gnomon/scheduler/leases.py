@@ -52,7 +52,8 @@ class Lease:
                 log.warning(reason)
                 told = reason
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await stopping.wait()
         return False
 
     def release(self) -> None:

@@ -24,8 +24,8 @@ class BaseAsyncOperator(BaseOperator):
         import asyncio
 
         async def run() -> Any:
-            if self.execution_timeout is None:
+            limit = self.execution_timeout
+            async with asyncio.timeout(None if limit is None else limit.total_seconds()):
                 return await self.aexecute(context)
-            return await asyncio.wait_for(self.aexecute(context), self.execution_timeout.total_seconds())
 
         return asyncio.run(run())

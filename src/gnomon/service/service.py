@@ -54,7 +54,8 @@ class Service(ABC):
     async def stopped_within(self, seconds: float) -> bool:
         """Wait up to `seconds`; say whether the service is to stop."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.stopping.wait()
         return self.stopping.is_set()
 
     async def start(self) -> None:

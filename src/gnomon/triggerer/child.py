@@ -33,6 +33,8 @@ class Child:
     async def start(cls, environ: Mapping[str, str] | None = None) -> Child:
         """Start a runner, without what user code must not see in its environment."""
         ours, theirs = socket.socketpair()
+        # The socket first: whoever is cancelled after the process has begun would leave it behind.
+        reader, writer = await asyncio.open_connection(sock=ours, limit=framing.MAX_FRAME)
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 environment.user_python(),
@@ -44,7 +46,6 @@ class Child:
                 env=environment.for_user_code(os.environ if environ is None else environ),
                 start_new_session=True,
             )
-        reader, writer = await asyncio.open_connection(sock=ours, limit=framing.MAX_FRAME)
         return cls(process, reader, writer)
 
     @property
@@ -70,7 +71,8 @@ class Child:
         self._writer.close()
         self._signal(signal.SIGKILL if at_once else signal.SIGTERM)
         try:
-            await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._process.wait()
         except TimeoutError:
             self._signal(signal.SIGKILL)
         return await self._process.wait()

@@ -225,7 +225,8 @@ async def _on_kill(trigger: Any) -> None:
     try:
         result = on_kill()
         if asyncio.iscoroutine(result):
-            await asyncio.wait_for(result, conf.getfloat("triggerer", "on_kill_timeout", fallback=30.0))
+            async with asyncio.timeout(conf.getfloat("triggerer", "on_kill_timeout", fallback=30.0)):
+                await result
     except (Exception, asyncio.CancelledError):
         logging.getLogger("airflow.triggers").exception("on_kill of the trigger failed")
 

@@ -164,7 +164,8 @@ class Triggerer(Service):
                     await asyncio.sleep(_RETRY_SECONDS)
                     continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._wake.wait()
 
     async def _end_unwanted(self) -> None:
         if not self._held:

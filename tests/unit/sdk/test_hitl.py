@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +17,7 @@ from gnomon.sdk.standard.hitl import ApprovalOperator, HITLBranchOperator, HITLE
 from gnomon.wire import execution as wire
 from gnomon.wire.human_input import Answer, AskPeople, GetAnswer, GiveAnswer, Person
 from gnomon.wire.identity import ti_uuid
+from tests.fixtures.loops import run_within
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -208,7 +208,7 @@ def fired(channel, answers, **kwargs):
     async def first():
         return await anext(again.run())
 
-    payload = asyncio.run(asyncio.wait_for(first(), 10)).payload
+    payload = run_within(10, first()).payload
     assert channel.said(GetAnswer)[0].ti == 7
     return payload
 

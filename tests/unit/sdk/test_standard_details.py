@@ -17,6 +17,7 @@ from gnomon.sdk.standard.bash import BashOperator
 from gnomon.sdk.standard.external_task import ExternalDagFailedError, ExternalTaskSensor
 from gnomon.sdk.standard.sensors import FileSensor
 from gnomon.sdk.standard.trigger_dagrun import TriggerDagRunOperator
+from tests.fixtures.loops import within
 
 
 def bash(runner, command, **kwargs):
@@ -65,7 +66,7 @@ def test_files_of_a_folder_are_taken_one_by_one(tmp_path):
         (tmp_path / "inbox").mkdir()
         (tmp_path / "inbox" / "other").touch()
         (tmp_path / "inbox" / "go").touch()
-        return (await asyncio.wait_for(found, 10)).payload
+        return (await within(10, found)).payload
 
     assert asyncio.run(scenario()) == {"filepath": f"{tmp_path}/inbox/go"}
     assert [file.name for file in (tmp_path / "inbox").iterdir()] == ["other"]

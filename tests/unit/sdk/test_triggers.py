@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -22,6 +21,7 @@ from gnomon.sdk.standard.triggers.temporal import DateTimeTrigger, TimeDeltaTrig
 from gnomon.sdk.timezone import utcnow
 from gnomon.sdk.trigger import BaseEventTrigger, BaseTrigger, TaskSuccessEvent, TriggerEvent
 from gnomon.wire import execution as wire
+from tests.fixtures.loops import run_within
 
 
 def again(trigger):
@@ -37,7 +37,7 @@ async def first(trigger):
 
 
 def fired(trigger):
-    return asyncio.run(asyncio.wait_for(first(trigger), 10))
+    return run_within(10, first(trigger))
 
 
 @pytest.mark.parametrize(

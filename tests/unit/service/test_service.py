@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from gnomon.service.service import Service, ServiceDied, run_services
+from tests.fixtures.loops import within
 
 
 class Loop(Service):
@@ -110,6 +111,21 @@ def test_stopped_within_tells_time_from_stop():
     assert asyncio.run(story()) == (False, True)
 
 
+def test_a_cancellation_that_comes_with_what_was_waited_for_is_not_lost():
+    """`asyncio.wait_for` of Python 3.11 loses it, and a loop around it runs on for ever."""
+
+    async def story() -> None:
+        service = Loop("a", [])
+        waiting = asyncio.create_task(service.stopped_within(60))
+        await asyncio.sleep(0)
+        service.stopping.set()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_all_in_the_opposite_order(number):
     async def story() -> list[str]:
@@ -159,7 +175,7 @@ def test_a_signal_during_a_start_is_heard():
         running = asyncio.create_task(run_services([first, NeverReady("slow"), Loop("never", told)]))
         await first.looping.wait()
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(running, 10)
+        await within(10, running)
         return told
 
     assert asyncio.run(story()) == ["first starts", "first ends"]
