@@ -72,7 +72,7 @@ def of_callback(workload: wire.CallbackWorkload, info: wire.RunInfo, ti: Any, er
     """Say what the scheduler has decided on a run, or on a task whose process is gone."""
     if workload.kind in _OF_RUNS:
         name, state = _OF_RUNS[workload.kind]
-        run = DagRun(msgspec.structs.replace(info, state=state))
+        run = DagRun(msgspec.structs.replace(info, state=state), plain=True)
         listeners.tell(name, dag_run=run, msg=workload.reason)
     elif ti is not None:
         listeners.tell(

@@ -416,9 +416,6 @@ OWN = Collection(
     airflow="3.3.2",
     profile=3,
     volatile=_VOLATILE,
-    known={
-        "compat_templates made: run": "Airflow 3 prints the member of an enumeration where Airflow 2 and Gnomon print its value",
-    },
     together=(
         Scenario(
             "a run that waits for a run",

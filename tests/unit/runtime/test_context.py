@@ -13,7 +13,7 @@ import pytest
 
 from gnomon.sdk.exceptions import ParamValidationError
 from gnomon.sdk.params import Param
-from gnomon.sdk.runtime import current
+from gnomon.sdk.runtime import current, values
 from gnomon.sdk.runtime.accessors import Lazy
 from gnomon.sdk.runtime.context import KNOWN_CONTEXT_KEYS, REMOVED, RemovedContextKeyError
 from gnomon.wire import execution as wire
@@ -248,3 +248,14 @@ def test_mistake_36_a_value_of_conf_must_fit_the_schema(make_ti: Make) -> None:
 
     with pytest.raises(ParamValidationError, match="n"):
         ti.get_template_context()["params"]
+
+
+def test_a_run_prints_its_type_as_the_profile_has_it(make_ti: Make) -> None:
+    """Airflow 3 prints the member, Airflow 2 its value; both equal the value."""
+    for profile, printed in ((3, "DagRunType.MANUAL DagRunState.RUNNING"), (2, "manual running")):
+        run = make_ti(profile=profile, run={"run_type": "manual", "state": "running"}).get_template_context()["dag_run"]
+        assert jinja2.Template("{{ run.run_type }} {{ run.state }}").render(run=run) == printed
+        assert run.run_type == "manual"
+        assert run.run_type in {"manual", "scheduled"}
+        assert values.to_plain([run.run_type, run.state]) == ["manual", "running"]
+        assert pickle.loads(pickle.dumps(run.run_type)) == "manual"

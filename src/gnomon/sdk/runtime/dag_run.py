@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from calendar import timegm
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from gnomon.model import states
 from gnomon.sdk.runtime.channel import require_channel
+from gnomon.sdk.settings import profile
 from gnomon.wire import execution as wire
 
 if TYPE_CHECKING:
@@ -41,11 +44,18 @@ def micros(at: datetime | None) -> int | None:
     return timegm(at.utctimetuple()) * 1_000_000 + at.microsecond
 
 
+#: In Airflow 3 what a run says of its type and state equals the value, yet a template prints the member's name.
+_make: Any = Enum
+_MEMBERS: dict[str, Any] = {
+    name: _make(source.__name__, {one.name: one.value for one in source}, type=str, module=__name__)
+    for name, source in (("run_type", states.DagRunType), ("state", states.DagRunState))
+}
+DagRunType, DagRunState = _MEMBERS.values()
+
+
 #: Attributes that a DagRun takes from its RunInfo as they are.
 _PLAIN = {
     "id": "id",
-    "run_type": "run_type",
-    "state": "state",
     "clear_number": "clear_number",
     "triggering_user_name": "triggering_user",
     "partition_key": "partition_key",
@@ -67,7 +77,12 @@ class _Moment:
 
 
 class DagRun:
-    """A DAG run: its dates, its conf, and questions about its task instances."""
+    """A DAG run: its dates, its conf, and questions about its task instances.
+
+    Args:
+        info: what is known of it.
+        plain: its type and state print their values in every profile.
+    """
 
     logical_date = _Moment()
     data_interval_start = _Moment()
@@ -86,8 +101,9 @@ class DagRun:
         partition_key: str | None
         note: str | None
 
-    def __init__(self, info: wire.RunInfo) -> None:
+    def __init__(self, info: wire.RunInfo, *, plain: bool = False) -> None:
         self._info = info
+        self._is_plain = plain
         self.dag_id = info.dag_id
         self.run_id = info.run_id
         #: whether it has one, told without making it
@@ -97,6 +113,9 @@ class DagRun:
         # Most tasks look at two of these.
         if name in _PLAIN:
             return getattr(self._info, _PLAIN[name])
+        if name in _MEMBERS:
+            value = getattr(self._info, name)
+            return value if self._is_plain or profile() == 2 else _MEMBERS[name](value)
         raise AttributeError(f"a DagRun has no attribute {name!r}")
 
     @property

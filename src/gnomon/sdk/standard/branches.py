@@ -116,7 +116,7 @@ class LatestOnlyOperator(BaseBranchOperator):
         """Return the tasks to go on with."""
         run = context["dag_run"]
         everything = list(context["task"].downstream_task_ids)
-        if str(run.run_type) in ("manual", "operator_triggered", "asset_materialization"):
+        if run.run_type in ("manual", "operator_triggered", "asset_materialization"):
             self.log.info("Externally triggered DAG Run: allowing execution to proceed.")
             return everything
         end = self._end_of_next(context, run)

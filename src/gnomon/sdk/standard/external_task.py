@@ -213,7 +213,7 @@ class ExternalTaskSensor(BaseSensorOperator):
             self._fail()
         if self.skipped_states and self._count(self.skipped_states, dates) > 0:
             raise AirflowSkipException(f"The external {self._what()} reached a state in skipped_states. Skipping.")
-        return self._count(self.allowed_states, dates) >= len(dates)
+        return self._count(self.allowed_states, dates) == len(dates)
 
     def _check_existence(self, context: Any) -> None:
         try:

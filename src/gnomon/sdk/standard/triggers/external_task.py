@@ -102,7 +102,7 @@ class WorkflowTrigger(BaseTrigger):
             if self.skipped_states and await asyncio.to_thread(self._count, self.skipped_states) > 0:
                 yield TriggerEvent({"status": "skipped"})
                 return
-            if await asyncio.to_thread(self._count, self.allowed_states or ["success"]) >= wanted:
+            if await asyncio.to_thread(self._count, self.allowed_states or ["success"]) == wanted:
                 yield TriggerEvent({"status": "success"})
                 return
             await asyncio.sleep(self.poke_interval)
