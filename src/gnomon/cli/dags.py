@@ -296,7 +296,9 @@ def trigger(
     logical_date: Annotated[
         str | None, typer.Option("-l", "--logical-date", "-e", "--exec-date", help="The run's logical date.")
     ] = None,
-    keep_microseconds: Annotated[bool, typer.Option("--no-replace-microseconds", help="Keep them.")] = False,
+    keep_microseconds: Annotated[
+        bool, typer.Option("--no-replace-microseconds", help="Keep the microseconds of the logical date.")
+    ] = False,
     output_format: Output = Format.TABLE,
     verbose: Verbose = False,
 ) -> None:

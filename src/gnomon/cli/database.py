@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from gnomon.cli.errors import CommandError
-from gnomon.cli.lazy import CONTEXT, application
+from gnomon.cli.lazy import application, single
 from gnomon.cli.opening import opened
 from gnomon.cli.output import Verbose
 from gnomon.cli.project import activate
 
 app = application("Migrate, check and reset the database.")
-rotate = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
+rotate = single()
 
 _Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
 

@@ -11,7 +11,7 @@ import typer
 
 from gnomon.cli import project as projects
 from gnomon.cli.errors import CommandError
-from gnomon.cli.lazy import CONTEXT, Lazy, LazyGroup
+from gnomon.cli.lazy import CONTEXT, Lazy, LazyGroup, single
 
 _SEE = "Look"
 _TRY = "Try"
@@ -40,14 +40,10 @@ app = LazyGroup(
 _THROUGH = {**CONTEXT, "ignore_unknown_options": True, "allow_extra_args": True}
 
 
-def _single() -> typer.Typer:
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
-
-
-init_app = _single()
-pytest_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-run_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-bash_app = _single()
+init_app = single()
+pytest_app = single()
+run_app = single()
+bash_app = single()
 
 
 @init_app.command()
@@ -130,14 +126,14 @@ def _in_tests(root: Path, argument: str) -> str:
 @run_app.command(context_settings={**_THROUGH, "help_option_names": []}, add_help_option=False)
 def run(context: typer.Context) -> None:
     """Run a command of `airflow`, for example `dev run dags list`."""
-    from gnomon.cli.programs import airflow_group
+    from gnomon.cli.programs import airflow_group, call
 
     project = projects.require()
     os.environ.pop("AIRFLOW_HOME", None)
     os.chdir(project.root)
     projects.activate()
     print(f"Running: airflow {' '.join(context.args)}", file=sys.stderr)
-    airflow_group.main(args=list(context.args), prog_name="airflow")
+    raise typer.Exit(call(airflow_group, "airflow", list(context.args)))
 
 
 def _inserted(paths: str, *, behind: str) -> str:

@@ -15,12 +15,12 @@ import typer
 from gnomon.cli import output, processes, statefile
 from gnomon.cli import project as projects
 from gnomon.cli.errors import CommandError
-from gnomon.cli.lazy import CONTEXT
+from gnomon.cli.lazy import single
 from gnomon.cli.output import Format, Output
 from gnomon.service import clock
 
-ps_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
-logs_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
+ps_app = single()
+logs_app = single()
 
 #: How often a followed log is looked at; nobody reads faster.
 _LOOK_SECONDS = 0.2

@@ -13,11 +13,11 @@ import typer
 
 from gnomon.cli import project as projects
 from gnomon.cli.errors import CommandError
-from gnomon.cli.lazy import CONTEXT
+from gnomon.cli.lazy import single
 from gnomon.cli.local_files import LocalFile
 from gnomon.wire import execution as wire
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
+app = single()
 
 #: Frames of a traceback, and the place that a syntax error names.
 _FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)', re.MULTILINE)

@@ -15,18 +15,14 @@ import typer
 from gnomon.cli import environments, starter, statefile
 from gnomon.cli import project as projects
 from gnomon.cli.errors import CommandError
-from gnomon.cli.lazy import CONTEXT
+from gnomon.cli.lazy import single
 from gnomon.cli.project import Project
 
 _SETTINGS = "airflow_settings.yaml"
 _PORT = 8080
 
 
-def _single() -> typer.Typer:
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
-
-
-start_app, stop_app, restart_app, kill_app = _single(), _single(), _single(), _single()
+start_app, stop_app, restart_app, kill_app = single(), single(), single(), single()
 
 _EnvFile = Annotated[str | None, typer.Argument(metavar="[ENVFILE]", help="Env file, as with --env.")]
 _Env = Annotated[str | None, typer.Option("-e", "--env", help="Env file.", show_default=".env")]

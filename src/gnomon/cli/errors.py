@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 
 class CommandError(Exception):
@@ -37,12 +38,35 @@ def known_error(error: BaseException) -> CommandError | None:
     """Return the error as a CommandError, if its message is already one for people."""
     if isinstance(error, CommandError):
         return error
+    if hasattr(error, "format_message"):
+        return _usage_error(error)
     # Errors of our own packages say in one sentence what is wrong; by name, because importing them costs time.
     if type(error).__module__.startswith("gnomon."):
         return CommandError(str(error))
     if isinstance(error, OSError) and error.filename:
         return CommandError(f"{error.filename}: {error.strerror}")
     return None
+
+
+def _usage_error(error: Any) -> CommandError:
+    """Return what the parser of options has to say, as one of our own sentences."""
+    context = error.ctx
+    path = context.command_path if context else ""
+    hint = f"{path} --help shows its options" if path else None
+    if (option := getattr(error, "option_name", None)) and hasattr(error, "possibilities"):
+        known = [name for param in context.command.get_params(context) for name in param.opts] if context else ()
+        said = f"{path} has no option {option!r}{did_you_mean(option, known)}"
+    elif (param := getattr(error, "param", None)) is not None:
+        from gnomon.cli.help_page import argument_name
+
+        name = "/".join(param.opts) if param.param_type_name == "option" else argument_name(param)
+        missing = type(error).__name__ == "MissingParameter"
+        why = error.message.removeprefix("Value error, ").rstrip(".")
+        said = f"{path} needs {name}" if missing else f"{name}: {why[:1].lower()}{why[1:]}"
+    else:
+        said = error.format_message().rstrip(".")
+        said = f"{path}: {said[:1].lower()}{said[1:]}" if path else said
+    return CommandError(said, exit_code=error.exit_code, hint=hint)
 
 
 def closest(wanted: str, known: Iterable[str]) -> list[str]:

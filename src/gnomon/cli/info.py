@@ -11,11 +11,11 @@ import typer
 
 import gnomon
 from gnomon.cli import output
-from gnomon.cli.lazy import CONTEXT
+from gnomon.cli.lazy import single
 from gnomon.cli.output import Format, Output, Verbose
 
-version = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
-info = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
+version = single()
+info = single()
 
 
 @version.command()

@@ -24,7 +24,7 @@ def _group() -> None:
 @app.command("check")
 def check(
     job_type: Annotated[str | None, typer.Option("--job-type", help="SchedulerJob, TriggererJob …")] = None,
-    hostname: Annotated[str | None, typer.Option("--hostname", help="Only on this host.")] = None,
+    hostname: Annotated[str | None, typer.Option("--hostname", help="Only on the host of this name.")] = None,
     local: Annotated[bool, typer.Option("--local", help="Only on this host.")] = False,
     limit: Annotated[int, typer.Option("--limit", help="Look at so many; 0 for all.")] = 1,
     allow_multiple: Annotated[bool, typer.Option("--allow-multiple", help="Several may be alive.")] = False,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from gnomon.cli import help_page
 from gnomon.cli.errors import CommandError, did_you_mean
 
 #: Every command answers to -h as well; it is what `airflow` users type.
@@ -47,17 +48,18 @@ class LazyGroup(TyperGroup):
         )
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        # Written here because Rich's help costs 60 ms of imports, as much as all the rest.
-        strong, plain = ("\x1b[1m", "\x1b[0m") if sys.stdout.isatty() and "NO_COLOR" not in os.environ else ("", "")
-        width = max(map(len, self._table)) + 2
-        panels: dict[str, list[str]] = {}
+        panels: dict[str, list[help_page.Entry | str]] = {}
         for name, entry in self._table.items():
             if not entry.hidden:
-                panels.setdefault(entry.panel or "Commands", []).append(f"  {name:<{width}}{entry.help}")
-        formatter.write(f"Usage: {strong}{ctx.command_path}{plain} COMMAND …\n\n{self.help}\n")
-        for panel, lines in panels.items():
-            formatter.write(f"\n{strong}{panel}{plain}\n" + "\n".join(lines) + "\n")
-        formatter.write(f"\n{ctx.command_path} COMMAND --help says more.\n")
+                panels.setdefault(entry.panel or "Commands", []).append(help_page.Entry(name, entry.help))
+        path = ctx.command_path
+        help_page.write(
+            formatter,
+            usage=f"{path} COMMAND …",
+            about=self.help or "",
+            sections=panels.items(),
+            end=f"{path} COMMAND --help says more.",
+        )
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         return super().parse_args(ctx, args or ["--help"])
@@ -72,13 +74,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         entry = self._table.get(name) or self._fallback.get(name)
-        if entry is None and not name.startswith("-"):
-            where = ctx.command_path
-            raise CommandError(
-                f"{where} has no command {name!r}{did_you_mean(name, [*self._table, *self._fallback])}",
-                exit_code=2,
-                hint=f"{where} --help lists the commands",
-            )
+        check_command(ctx, name, self._table, also=self._fallback)
         if entry is not None and name not in self.commands:
             self.commands[name] = load(name, entry)
         return super().resolve_command(ctx, args)
@@ -93,13 +89,68 @@ def load(name: str, entry: Lazy) -> Any:
     return command
 
 
+class Command(TyperCommand):
+    """A command with a help page of our own."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from gnomon.cli.examples import examples_of
+
+        help_page.write_command(self, ctx, formatter, examples=examples_of(ctx.command_path))
+
+
+class Group(TyperGroup):
+    """A group of commands with a help page of our own."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        help_page.write_group(self, ctx, formatter)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        if not args:
+            print(ctx.get_help(), file=sys.stderr)
+            raise typer.Exit(2)
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        check_command(ctx, args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+def check_command(context: Any, name: str, known: Iterable[str], also: Iterable[str] = ()) -> None:
+    """Do nothing if a group has the command, or if it is an option.
+
+    Raises:
+        CommandError: it has not; close names are suggested.
+    """
+    names = [*known, *also]
+    if name in names or name.startswith("-"):
+        return
+    where = context.command_path
+    raise CommandError(
+        f"{where} has no command {name!r}{did_you_mean(name, names)}",
+        exit_code=2,
+        hint=f"{where} --help lists the commands",
+    )
+
+
+class Application(typer.Typer):
+    """A Typer application whose commands are `Command`s."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Any:  # type: ignore[override]
+        return super().command(name, **{"cls": Command, **settings})
+
+
+def single() -> typer.Typer:
+    """Return an application for one command."""
+    return Application(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
+
+
 def application(about: str) -> typer.Typer:
-    """Return an empty Typer application with the settings that all of ours share."""
-    return typer.Typer(
+    """Return an application for a group of commands."""
+    return Application(
+        cls=Group,
         help=about,
         context_settings=dict(CONTEXT),
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
     )

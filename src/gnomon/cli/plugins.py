@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import typer
-
 from gnomon.cli import output
-from gnomon.cli.lazy import CONTEXT
+from gnomon.cli.lazy import single
 from gnomon.cli.output import Format, Output, Verbose
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
+app = single()
 
 
 @app.command()

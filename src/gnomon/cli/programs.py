@@ -74,13 +74,21 @@ def run(program: str, arguments: list[str]) -> None:
     group = airflow_group if program == "airflow" else gnomon_group
     if arguments in (["--version"], ["-V"]):
         arguments = ["version"]
+    sys.exit(call(group, program, arguments))
+
+
+def call(group: LazyGroup, program: str, arguments: list[str]) -> int:
+    """Run a command, say what is wrong in one sentence, and return the exit code."""
     try:
-        group.main(args=arguments, prog_name=program)
+        # Typer would frame what it has to say about options.
+        code = group.main(args=arguments, prog_name=program, standalone_mode=False)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except BrokenPipeError:
         # The reader of our output has left, as `head` does; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(141)
+        return 141
     except Exception as error:
-        sys.exit(explain(error))
+        return explain(error)
+    return code if isinstance(code, int) else 0

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from gnomon.cli.errors import CommandError, did_you_mean
-from gnomon.cli.lazy import CONTEXT
+from gnomon.cli.lazy import single
 
 if TYPE_CHECKING:
     from gnomon.cli.local_files import LocalFile
@@ -39,7 +39,7 @@ class Shown(Protocol):
     def asking(self) -> contextlib.AbstractContextManager[bool]: ...
 
 
-command = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
+command = single()
 
 Shape = Callable[["SerializedDag"], None]
 #: A worker that was asked to end its tasks may take this long before it is killed.
@@ -51,7 +51,9 @@ _CALLBACK_SECONDS = 0.02
 @command.command()
 def run(
     dag_id: Annotated[str, typer.Argument(help="The id of the DAG.")],
-    dag_file: Annotated[str | None, typer.Option("-d", "--dag-file", help="Its file, if others define it too.")] = None,
+    dag_file: Annotated[
+        str | None, typer.Option("-d", "--dag-file", help="The DAG's file, where several files define the DAG.")
+    ] = None,
     conf: Annotated[str | None, typer.Option("-c", "--conf", help="The run's conf, as JSON.")] = None,
     logical_date: Annotated[
         str | None,

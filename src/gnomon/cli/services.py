@@ -9,15 +9,10 @@ from typing import Annotated
 
 import typer
 
-from gnomon.cli.lazy import CONTEXT
+from gnomon.cli.lazy import single
 from gnomon.cli.output import Verbose
 
-
-def _single() -> typer.Typer:
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=dict(CONTEXT))
-
-
-scheduler, worker, triggerer, dag_processor, api_server, standalone = (_single() for _ in range(6))
+scheduler, worker, triggerer, dag_processor, api_server, standalone = (single() for _ in range(6))
 
 
 def _run(name: str, argv: list[str]) -> None:
