@@ -135,7 +135,7 @@ def check_command(context: Any, name: str, known: Iterable[str], also: Iterable[
 class Application(typer.Typer):
     """A Typer application whose commands are `Command`s."""
 
-    def command(self, name: str | None = None, **settings: Any) -> Any:  # type: ignore[override]
+    def command(self, name: str | None = None, **settings: Any) -> Any:
         return super().command(name, **{"cls": Command, **settings})
 
 
