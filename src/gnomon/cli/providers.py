@@ -46,20 +46,18 @@ def get(
     provider = known.get(provider_name)
     if provider is None:
         raise CommandError(f"no provider {provider_name!r} is installed{did_you_mean(provider_name, known)}")
-    row: dict[str, Any] = {"Provider": provider_name, "Version": provider["version"]}
-    if full:
-        row |= {"description": provider["description"], **(provider["info"] or {})}
-    output.rows([row], output_format)
+    brief = {"Provider": provider_name, "Version": provider["version"]}
+    output.rows([provider["info"] if full else brief], output_format)
 
 
-def _lists(question: str, about: str) -> None:
+def _lists(question: str, about: str, *, hidden: bool = False) -> None:
     """Add a command that lists the answer to a question."""
 
     def command(output_format: Output = Format.TABLE, verbose: Verbose = False) -> None:
         output.rows(ask(question), output_format)
 
     command.__doc__ = about
-    app.command(question)(command)
+    app.command(question, hidden=hidden)(command)
 
 
 _lists("hooks", "List the hooks of connection types.")
@@ -75,6 +73,7 @@ _lists("queues", "List the message queues of providers.")
 _lists("auth-managers", "List the auth managers of providers.")
 _lists("dialects", "List the dialects of SQL that providers know.")
 _lists("configs", "List the sections of settings that providers add.")
+_lists("auth", "List the modules that check logins to the API of Airflow 2.", hidden=True)
 
 
 @app.command("lazy-loaded")

@@ -68,7 +68,7 @@ def _registry() -> Any:
 
 
 def _providers(about: Any) -> list[dict[str, Any]]:
-    """Return all providers, with all that they say if `about` is true, or one if it names one."""
+    """Return all providers, and all that the one says of itself that `about` names."""
     from gnomon.sdk.providers import provider_infos
 
     return [
@@ -77,10 +77,16 @@ def _providers(about: Any) -> list[dict[str, Any]]:
             "description": _plain(info.get("description") or info.summary),
             "version": info.version,
             "documentation_url": info.documentation_url,
-            "info": dict(info) if about == name else None,
+            "info": _said_by(info) if about == name else None,
         }
         for name, info in provider_infos().items()
     ]
+
+
+def _said_by(info: Any) -> dict[str, Any]:
+    """Return what a provider says of itself; where it is documented comes with its package."""
+    said = {**info, "description": _plain(info.get("description") or info.summary)}
+    return said | ({"documentation-url": info.documentation_url} if info.documentation_url else {})
 
 
 def _plain(text: str) -> str:
@@ -103,14 +109,14 @@ def _hooks(about: Any) -> list[dict[str, Any]]:
 
 
 def _widgets(about: Any) -> list[dict[str, Any]]:
-    from gnomon.sdk.connection_forms import field_type
+    from gnomon.sdk.connection_forms import declared_type
 
     return [
         {
             "connection_parameter_name": name,
             "class": widget.hook_class_name,
             "package_name": widget.package_name,
-            "field_type": field_type(widget.field),
+            "field_type": declared_type(widget.field),
         }
         for name, widget in sorted(_registry().connection_form_widgets.items())
     ]
@@ -128,7 +134,7 @@ def _notifications(about: Any) -> list[dict[str, Any]]:
 
 
 def _configs(about: Any) -> list[dict[str, Any]]:
-    return [{"provider_config": f"{name}: {', '.join(config)}"} for name, config in _registry().provider_configs]
+    return [{"provider_config": [name, config]} for name, config in _registry().provider_configs]
 
 
 def _dialects(about: Any) -> list[dict[str, Any]]:
@@ -213,13 +219,14 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "providers": _providers,
     "hooks": _hooks,
     "widgets": _widgets,
-    "behaviours": _listed("field_behaviours", "field_behaviours"),
+    "behaviours": lambda about: _rows("field_behaviours", sorted(_registry().field_behaviours)),
     "links": _listed("extra_links_class_names", "extra_link_class_name"),
     "logging": _listed("logging_class_names", "logging_class_name"),
     "secrets": _listed("secrets_backend_class_names", "secrets_backend_class_name"),
     "executors": _listed("executor_class_names", "executor_class_names"),
     "queues": _listed("queue_class_names", "queue_class_names"),
     "auth-managers": _listed("auth_managers", "auth_managers_module"),
+    "auth": _listed("auth_backend_module_names", "api_auth_backend_module"),
     "notifications": _notifications,
     "triggers": _triggers,
     "configs": _configs,

@@ -123,6 +123,11 @@ def field_type(field: Any) -> str:
     )
 
 
+def declared_type(field: Any) -> Any:
+    """Return the type of a field as its provider declares it: a list where it may be null, or the class of its widget."""
+    return field["schema"].get("type", "unknown") if isinstance(field, dict) else _class_of(field)
+
+
 def is_secret(field: Any) -> bool:
     """Return whether what goes into a field must not be shown."""
     if isinstance(field, dict):

@@ -254,6 +254,11 @@ class ProvidersManager:
         return _class_names("auth-managers")
 
     @functools.cached_property
+    def auth_backend_module_names(self) -> list[str]:
+        """Return the modules that check logins to the API of Airflow 2."""
+        return sorted({module for _, module in _each("auth-backends")})
+
+    @functools.cached_property
     def auth_manager_without_check(self) -> set[tuple[str, str]]:
         """Return (auth manager, package) without importing any."""
         return {(path, package) for package, path in _each("auth-managers")}

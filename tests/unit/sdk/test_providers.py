@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -185,13 +186,29 @@ class TestShop:
         assert (shop["hook_name"], sorted(shop["extra_fields"])) == ("Shop", ["limit", "token"])
         (found,) = [row for row in QUESTIONS["providers"]("apache-airflow-providers-shop") if row["info"]]
         assert (found["description"], found["info"]["name"]) == ("Shop https://shop.example/", "Shop")
+        assert found["info"]["description"] == "Shop https://shop.example/"
+        assert found["info"]["documentation-url"] == "https://shop.example/docs"
         widgets = {row["connection_parameter_name"]: row["field_type"] for row in QUESTIONS["widgets"](None)}
         assert widgets["extra__shop__limit"] == "integer"
+        assert widgets["extra__fs__path"] == ["string", "null"]
+        behaviours = [row["field_behaviours"] for row in QUESTIONS["behaviours"](None)]
+        assert behaviours == sorted(behaviours)
+        configs = dict(row["provider_config"] for row in QUESTIONS["configs"](None))
+        assert "venv_install_method" in configs["apache-airflow-providers-standard"]["standard"]["options"]
 
     def test_a_connection_is_tested_without_being_stored(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AIRFLOW_CONN_TRIED", "")  # so that it is taken away again
         about = {"conn_id": "tried", "conn_type": "shop", "host": "elsewhere"}
         assert QUESTIONS["test-connection"](about) == {"status": False, "message": "asked elsewhere"}
+
+
+def test_every_module_that_the_standard_provider_names_is_there() -> None:
+    info = providers.provider_infos()["apache-airflow-providers-standard"]
+    kinds = ("operators", "sensors", "hooks", "triggers")
+    modules = [name for kind in kinds for entry in info[kind] for name in entry["python-modules"]]
+    assert len(modules) == 25
+    for name in modules:
+        importlib.import_module(name)
 
 
 def test_stand_ins_are_there_only_for_a_while() -> None:

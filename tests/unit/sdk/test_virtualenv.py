@@ -6,6 +6,7 @@ import pytest
 
 from gnomon.sdk import DAG, task
 from gnomon.sdk.exceptions import AirflowException
+from gnomon.sdk.standard import virtualenv
 from gnomon.sdk.standard.virtualenv import ExternalPythonOperator, PythonVirtualenvOperator
 
 
@@ -104,3 +105,25 @@ def test_an_argument_that_cannot_be_sent_is_named(runner):
         )
 
     assert "the arguments bad cannot be written with pickle" in runner.run(dag, "t").error
+
+
+@pytest.mark.parametrize(("method", "is_uv"), [("pip", False), ("uv", True), ("auto", True)])
+def test_a_setting_says_what_makes_environments(method, is_uv, monkeypatch, tmp_path):
+    (tmp_path / "uv").write_text("#!/bin/sh\n")
+    (tmp_path / "uv").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__STANDARD__VENV_INSTALL_METHOD", method)
+    assert virtualenv._uv() == (str(tmp_path / "uv") if is_uv else None)
+
+
+def test_a_setting_that_cannot_be_followed_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRFLOW__STANDARD__VENV_INSTALL_METHOD", "conda")
+    with pytest.raises(
+        AirflowException, match=r"\[standard\] venv_install_method must be auto, uv or pip, not 'conda'"
+    ):
+        virtualenv._uv()
+    monkeypatch.setenv("AIRFLOW__STANDARD__VENV_INSTALL_METHOD", "uv")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(virtualenv.sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(AirflowException, match="is uv, which is not installed"):
+        virtualenv._uv()

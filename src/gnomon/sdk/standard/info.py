@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 _PREFIX = "airflow.providers.standard"
+#: Its modules, by kind.
+_OPERATORS = "bash branch datetime empty hitl latest_only python smooth trigger_dagrun weekday"
+_SENSORS = "bash date_time external_task filesystem python time time_delta weekday"
+_HOOKS = "filesystem package_index subprocess"
+_TRIGGERS = "external_task file temporal hitl"
+
+
+def _modules(kind: str, names: str) -> list[dict[str, Any]]:
+    modules = [f"{_PREFIX}.{kind}.{name}" for name in names.split()]
+    return [{"integration-name": "Standard", "python-modules": modules}]
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -17,12 +27,25 @@ def get_provider_info() -> dict[str, Any]:
             f"{_PREFIX}.operators.trigger_dagrun.TriggerDagRunLink",
             f"{_PREFIX}.sensors.external_task.ExternalDagLink",
         ],
-        "triggers": [
-            {
-                "integration-name": "Standard",
-                "python-modules": [f"{_PREFIX}.triggers.{name}" for name in ("external_task", "file", "temporal")],
+        "operators": _modules("operators", _OPERATORS),
+        "sensors": _modules("sensors", _SENSORS),
+        "hooks": _modules("hooks", _HOOKS),
+        "triggers": _modules("triggers", _TRIGGERS),
+        "config": {
+            "standard": {
+                "description": "How the standard provider works.",
+                "options": {
+                    "venv_install_method": {
+                        "description": "What makes the environments of virtualenv operators: uv, pip, or auto for uv"
+                        " where it is installed and pip elsewhere.",
+                        "version_added": None,
+                        "type": "string",
+                        "example": "uv",
+                        "default": "auto",
+                    }
+                },
             }
-        ],
+        },
         "connection-types": [
             {
                 "connection-type": "fs",

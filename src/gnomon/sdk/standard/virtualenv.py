@@ -301,7 +301,7 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         return [line for entry in self.requirements for line in str(entry).splitlines() if line.strip()]
 
     def _make(self, place: Path) -> Path:
-        uv = shutil.which("uv") or shutil.which("uv", path=os.path.dirname(sys.executable))
+        uv = _uv()
         indexes = self._indexes()
         site = ["--system-site-packages"] if self.system_site_packages else []
         python = place / "bin" / "python"
@@ -396,6 +396,19 @@ class BranchExternalPythonOperator(BranchMixIn, ExternalPythonOperator):
     def execute(self, context: Any) -> Any:
         """Call the function, and skip what it did not choose."""
         return self.do_branch(context, self.choose_branch(context))
+
+
+def _uv() -> str | None:
+    """Return the program uv, or None where pip makes environments: [standard] venv_install_method says which."""
+    from gnomon.service.config import conf
+
+    method = str(conf.get("standard", "venv_install_method", fallback="auto")).lower()
+    if method not in ("auto", "uv", "pip"):
+        raise AirflowException(f"[standard] venv_install_method must be auto, uv or pip, not {method!r}")
+    found = shutil.which("uv") or shutil.which("uv", path=os.path.dirname(sys.executable))
+    if method == "uv" and found is None:
+        raise AirflowException("[standard] venv_install_method is uv, which is not installed")
+    return None if method == "pip" else found
 
 
 def _digest(text: str) -> str:
