@@ -131,6 +131,12 @@ def test_parse_names_file_and_line(project):
     (project.root / ".astro/dag_integrity_exceptions.txt").write_text("dags/broken.py  # later\n")
     assert project("astro", "dev", "parse").returncode == 0
 
+    (project.root / "dags/exits.py").write_text("# airflow dag\nimport os\nos._exit(3)\n")
+    done = project("astro", "dev", "parse", "dags/exits.py")
+    assert done.stdout.startswith(
+        "dags/exits.py: it ended the process that parsed it with exit code 3\n✘ 1 of 1 file cannot be used"
+    )
+
     found = json.loads(project("astro", "dev", "parse", "--json", "dags/broken.py").stdout)
     assert [(entry["line"], entry["dags"]) for entry in found] == [(3, [])]
 

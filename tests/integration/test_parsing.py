@@ -523,3 +523,19 @@ def test_a_schedule_that_cannot_be_is_an_import_error(project: Project) -> None:
             assert "61 * * * *" in error
 
     run(test)
+
+
+def test_secrets_in_an_error_are_hidden(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgres://bob:s3cr3t-word@h/db")
+    monkeypatch.setenv("AIRFLOW_VAR_API_KEY", "k3y-of-the-api")
+    monkeypatch.setenv("AIRFLOW_VAR_REGION", "north-west")
+    text = "import os\nraise ValueError(*(os.environ['AIRFLOW_' + n] for n in ('CONN_WAREHOUSE', 'VAR_API_KEY', 'VAR_REGION')))\n"
+    error = bad_file(project, text, monkeypatch)
+
+    assert "ValueError: ('postgres://bob:***@h/db', '***', 'north-west')" in error
+
+
+def test_our_own_exceptions_go_by_their_names(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = bad_file(project, "from airflow.sdk import Variable\nVariable.get('nope')\n", monkeypatch)
+
+    assert error.splitlines()[-1] == "VariableNotFound: Variable nope does not exist"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -69,18 +70,21 @@ def init(
     if not projects.valid_name(name):
         raise CommandError(f"-n/--name: {name!r} may have letters, digits, dots, dashes and underscores", exit_code=2)
     if root.is_dir() and any(root.iterdir()) and not force:
-        _ask(f"{root.resolve()} is not empty. Add a project to it?")
+        _ask(root.resolve())
     written = scaffold.write(root, name=name, image=image)
     kept = len(scaffold.FILES) - len(written)
     print(f"Made project {name} in {root.resolve()}: {len(written)} files" + (f", {kept} were there" if kept else ""))
-    where = f"cd {folder} && " if folder else ""
+    where = f"cd {shlex.quote(folder)} && " if folder else ""
     print(f"Next: {where}gnomon dev start")
 
 
-def _ask(question: str) -> None:
+def _ask(root: Path) -> None:
     if not sys.stdin.isatty():
-        raise CommandError(f"{question.removesuffix('?')}: there is nobody to ask", hint="-f/--force goes ahead")
-    if not typer.confirm(question):
+        raise CommandError(
+            f"{root} is not empty, and there is no terminal to ask on",
+            hint="-f/--force adds the project to it; files that are there stay as they are",
+        )
+    if not typer.confirm(f"{root} is not empty. Add a project to it? Files that are there stay as they are"):
         raise typer.Exit(1)
 
 
@@ -91,7 +95,6 @@ def pytest(
     env: Annotated[str | None, typer.Option("-e", "--env", help="Env file.")] = None,
 ) -> None:
     """Run pytest on tests/, or on what is named, with the project's environment. Other options go to pytest."""
-    import shlex
     import subprocess
 
     from gnomon.service.environment import for_user_code, user_python

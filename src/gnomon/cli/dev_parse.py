@@ -13,6 +13,7 @@ import typer
 
 from gnomon.cli import project as projects
 from gnomon.cli.errors import CommandError
+from gnomon.cli.events import ChangingLine
 from gnomon.cli.lazy import single
 from gnomon.cli.local_files import LocalFile
 from gnomon.wire import execution as wire
@@ -42,10 +43,17 @@ def parse(
     from gnomon.cli import local_files
     from gnomon.cli.private import private_store
 
-    with private_store(env) as store:
+    with private_store(env) as store, ChangingLine() as progress:
         handlers = Handlers(store)
         chosen, problems = _chosen(project, files)
-        found = local_files.parse(chosen, lambda request: handlers.handle(None, request))
+        left = {file.path: file for file in chosen}
+
+        def parsed(file: LocalFile, outcome: wire.ParsedFile) -> None:
+            left.pop(file.path, None)
+            rest = ", ".join(one.shown() for one in left.values())
+            progress.draw(f"parsed {len(chosen) - len(left)} of {len(chosen)} files; left: {rest}")
+
+        found = local_files.parse(chosen, lambda request: handlers.handle(None, request), parsed)
     found.sort(key=lambda pair: pair[0].path)
     seconds = time.perf_counter() - began
     failed = [pair for pair in found if pair[1].error]
@@ -89,8 +97,10 @@ def _print(
             said = message.replace(file.path, file.shown())
             print(f"warning: {said}" if file.shown() in said else f"{file.shown()}: warning: {said}")
         if parsed.error:
-            print(f"{place(file, parsed.error)}: {last_line(parsed.error)}")
-            print("\n".join(f"    {line}" for line in parsed.error.rstrip().splitlines()))
+            details = parsed.error.rstrip().splitlines()
+            print(f"{place(file, parsed.error)}: {what(file, parsed.error)}")
+            if len(details) > 1:
+                print("\n".join(f"    {line}" for line in details))
     for problem in problems:
         print(problem)
     if count and not warnings:
@@ -110,7 +120,7 @@ def _as_json(file: LocalFile, parsed: wire.ParsedFile) -> dict[str, Any]:
     return {
         "file": file.path,
         "line": int(line) if line.isdigit() else None,
-        "error": last_line(parsed.error) if parsed.error else None,
+        "error": what(file, parsed.error) if parsed.error else None,
         "traceback": parsed.error,
         "warnings": [message for _, message in parsed.warnings],
         "dags": [json.loads(data)["dag_id"] for data in parsed.dags],
@@ -132,11 +142,11 @@ def place(file: LocalFile, error: str) -> str:
     return f"{file.shown()}:{named[1] or named[2]}" if named else file.shown()
 
 
-def last_line(error: str) -> str:
-    """Return what went wrong, without the way there."""
+def what(file: LocalFile, error: str) -> str:
+    """Return what went wrong in a file, without the way there."""
     lines = [line for line in error.strip().splitlines() if line.strip()]
     # A remark may follow the traceback after an empty line; the exception's own line says more.
     for line in reversed(lines):
         if re.match(r"^[\w.]+(Error|Exception|Warning|Exit|Interrupt|NotFound|Timeout)\b", line):
             return line
-    return lines[-1] if lines else error
+    return lines[-1].removeprefix(f"{file.path}: ") if lines else error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from types import TracebackType
 from typing import Any, Self
@@ -48,20 +49,44 @@ def message(text: str) -> str:
     return text
 
 
-class Progress:
-    """One changing line on a terminal; on a pipe only what matters is printed."""
+class ChangingLine:
+    """A line of progress on a terminal, which the next one replaces; nothing on a pipe."""
 
     def __init__(self) -> None:
         self._tty = sys.stderr.isatty()
-        self._waiting: dict[str, None] = {}
         self._shown = False
 
     def __enter__(self) -> Self:
-        self._draw("preparing the database")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._erase()
+        self.erase()
+
+    def draw(self, text: str) -> None:
+        """Show a text in place of the one before."""
+        if self._tty:
+            # A line that the terminal wraps could not be taken back.
+            room = max(shutil.get_terminal_size().columns - 3, 10)
+            print(f"\r\x1b[K{text[:room]} …", end="", file=sys.stderr, flush=True)
+            self._shown = True
+
+    def erase(self) -> None:
+        """Leave nothing of it."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = False
+
+
+class Progress(ChangingLine):
+    """What happens while processes start; on a pipe only what matters is printed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: dict[str, None] = {}
+
+    def __enter__(self) -> Self:
+        self.draw("preparing the database")
+        return self
 
     def show(self, event: dict[str, Any]) -> None:
         """Take note of an event."""
@@ -72,16 +97,6 @@ class Progress:
             self._waiting.pop(event["part"], None)
         said = line(event)
         if said and name not in ("running", "stopping", "failed"):
-            self._erase()
+            self.erase()
             print(said, file=sys.stderr)
-        self._draw(f"starting {', '.join(self._waiting)}" if self._waiting else "starting")
-
-    def _draw(self, text: str) -> None:
-        if self._tty:
-            print(f"\r\x1b[K{text} …", end="", file=sys.stderr, flush=True)
-            self._shown = True
-
-    def _erase(self) -> None:
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-            self._shown = False
+        self.draw(f"starting {', '.join(self._waiting)}" if self._waiting else "starting")

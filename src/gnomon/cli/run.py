@@ -211,14 +211,15 @@ def ids_of(parsed: ParsedFile) -> list[str]:
 
 
 def _not_found(dag_id: str, file: str | None, seen: list[tuple[LocalFile, ParsedFile]]) -> CommandError:
-    from gnomon.cli.dev_parse import last_line, place
+    from gnomon.cli.dev_parse import place, what
 
     failed = [(one, parsed.error) for one, parsed in seen if parsed.error]
     # A file whose text has the id, and which does not import, is why the DAG is not there.
     culprits = [(one, error) for one, error in failed if file or dag_id in _text(one.path)]
     if culprits:
         one, error = culprits[0]
-        return CommandError(f"{place(one, error)}: {last_line(error)}\n{error.rstrip()}")
+        details = f"\n{error.rstrip()}" if "\n" in error.rstrip() else ""
+        return CommandError(f"{place(one, error)}: {what(one, error)}{details}")
     known = [name for _, parsed in seen for name in ids_of(parsed)]
     if not seen:
         from gnomon.service.config import conf

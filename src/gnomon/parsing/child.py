@@ -22,7 +22,7 @@ import msgspec
 
 from gnomon.model.schedule import schedule_of
 from gnomon.model.timetables import TimetableError
-from gnomon.parsing import loader, project
+from gnomon.parsing import failures, loader, project
 from gnomon.sdk import listeners
 from gnomon.sdk.runtime.channel import ChannelClosedError, set_channel
 from gnomon.wire import dag as wire_dag
@@ -199,6 +199,7 @@ def _serialize(dags: dict[str, Any], profile: int) -> tuple[list[wire.Json], lis
 def _explained(error: str | None, limits: Limits) -> str | None:
     if error is None:
         return None
+    error = failures.without_secrets(error)
     if "ImportTimedOutError" in error:
         return (
             f"{error}\n\nIt was stopped after {limits.import_timeout:g} s, the limit of [core] dagbag_import_timeout."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import traceback
 from collections.abc import Callable
 from types import TracebackType
@@ -25,7 +27,27 @@ def describe(error: BaseException, is_users: Callable[[str], bool]) -> str:
         seen.add(id(part))
         part.stack = _cut(part.stack, is_users)
         part = part.__cause__ or (None if part.__suppress_context__ else part.__context__)
-    return "".join(report.format()).rstrip() + _hint(error)
+    # Of our own exceptions people know the names, not the modules.
+    text = re.sub(r"^gnomon\.[\w.]+\.(?=[A-Z]\w*(:|$))", "", "".join(report.format()), flags=re.MULTILINE)
+    return text.rstrip() + _hint(error)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text for many eyes: without the secrets that the file has asked for, or has in its environment."""
+    from gnomon.sdk.secrets import CONN_ENV_PREFIX, VAR_ENV_PREFIX, EnvironmentVariablesBackend
+    from gnomon.service.masking import masker
+
+    for name, value in os.environ.items():
+        if name.startswith(VAR_ENV_PREFIX):
+            masker.add(value, name.removeprefix(VAR_ENV_PREFIX))
+        elif name.startswith(CONN_ENV_PREFIX):
+            # One that cannot be read is told to whoever asks for it.
+            with contextlib.suppress(Exception):
+                connection = EnvironmentVariablesBackend().get_connection(name.removeprefix(CONN_ENV_PREFIX))
+                if connection is not None:
+                    connection.mask()
+    hidden: str = masker.redact(text)
+    return hidden
 
 
 def line_of(trace: TracebackType | None, is_users: Callable[[str], bool]) -> tuple[str, int] | None:

@@ -201,7 +201,7 @@ class Connection:
         found = look_up(f"connection {conn_id!r}", lambda backend: backend.get_connection(conn_id))
         if found is None:
             found = cls._from_control_side(conn_id)
-        found._mask()
+        found.mask()
         return found
 
     get_connection_from_secrets = get
@@ -226,7 +226,8 @@ class Connection:
             raise AirflowException(f"The connection {conn_id!r} cannot be read: {reply.message}")
         raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
 
-    def _mask(self) -> None:
+    def mask(self) -> None:
+        """Hide its password, and what is secret in its extra, in logs from now on."""
         from gnomon.sdk.log import mask_secret
 
         if self.password:

@@ -1,0 +1,34 @@
+"""What is shown while things start."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from gnomon.cli.events import ChangingLine
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_changing_line_fits_and_leaves_nothing(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with ChangingLine() as line:
+        line.draw("starting scheduler, triggerer, worker")
+        line.draw("starting")
+    assert terminal.getvalue().split("\r\x1b[K") == ["", "starting schedule …", "starting …", ""]
+    assert all(len(part) <= 19 for part in terminal.getvalue().split("\r\x1b[K"))
+
+
+def test_nothing_is_drawn_on_a_pipe(monkeypatch: pytest.MonkeyPatch):
+    pipe = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", pipe)
+    with ChangingLine() as line:
+        line.draw("starting")
+    assert pipe.getvalue() == ""
