@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli import cleaning
 from gnomon.cli.errors import CommandError
 from gnomon.cli.lazy import application, single
 from gnomon.cli.opening import opened
@@ -143,6 +144,11 @@ def shell(verbose: Verbose = False) -> None:
     environ = {**os.environ, "PGPASSWORD": str(url.password or "")}
     target = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
     os.execvpe(program, [program, target], environ)
+
+
+app.command("clean")(cleaning.clean)
+app.command("export-archived")(cleaning.export_archived)
+app.command("drop-archived")(cleaning.drop_archived)
 
 
 @rotate.command()

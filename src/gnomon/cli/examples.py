@@ -36,6 +36,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "db migrate": ("airflow db migrate",),
     "db check-migrations": ("airflow db check-migrations --migration-wait-timeout 60",),
     "db reset": ("airflow db reset --yes",),
+    "db clean": (
+        "airflow db clean --clean-before-timestamp 2026-01-01 --dry-run",
+        "airflow db clean --clean-before-timestamp 2026-01-01 --tables dag_run,log --yes",
+    ),
+    "db export-archived": ("airflow db export-archived --output-path /backup --drop-archives --yes",),
     "dags list": ("airflow dags list", "airflow dags list -o json"),
     "dags list-runs": ("airflow dags list-runs orders --state failed",),
     "dags trigger": ("airflow dags trigger orders", 'airflow dags trigger orders --conf \'{"region": "north"}\''),
