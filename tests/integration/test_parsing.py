@@ -535,7 +535,11 @@ def test_secrets_in_an_error_are_hidden(project: Project, monkeypatch: pytest.Mo
     assert "ValueError: ('postgres://bob:***@h/db', '***', 'north-west')" in error
 
 
-def test_our_own_exceptions_go_by_their_names(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_exceptions_go_by_their_names_and_are_told_in_the_log(
+    project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     error = bad_file(project, "from airflow.sdk import Variable\nVariable.get('nope')\n", monkeypatch)
 
     assert error.splitlines()[-1] == "VariableNotFound: Variable nope does not exist"
+    told = [record.getMessage() for record in caplog.records if record.name == "gnomon.parsing.recorder"]
+    assert told == [f"{project.folder}/bad.py: VariableNotFound: Variable nope does not exist"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -66,7 +67,8 @@ def init(
         raise CommandError("give either --runtime-version or --airflow-version", exit_code=2)
     image = scaffold.image(runtime_version, airflow_version)
     root = Path(folder) if folder else Path.cwd()
-    name = name or root.resolve().name or "project"
+    # The folder may be called what a project may not.
+    name = name or re.sub(r"[^\w.-]+", "-", root.resolve().name, flags=re.ASCII).strip("-.") or "project"
     if not projects.valid_name(name):
         raise CommandError(f"-n/--name: {name!r} may have letters, digits, dots, dashes and underscores", exit_code=2)
     if root.is_dir() and any(root.iterdir()) and not force:

@@ -102,7 +102,9 @@ def logs(
     triggerer: Annotated[bool, typer.Option("-t", "--triggerer", help="Only the triggerer's.")] = False,
     dag_processor: Annotated[bool, typer.Option("-d", "--dag-processor", help="Only the DAG processor's.")] = False,
     worker: Annotated[bool, typer.Option("--worker", help="Only the worker's.")] = False,
-    count: Annotated[int, typer.Option("-n", "--lines", help="How many old lines to show of each; 0 for all.")] = 100,
+    count: Annotated[
+        int, typer.Option("-n", "--lines", min=0, help="How many old lines to show of each; 0 for all.")
+    ] = 100,
 ) -> None:
     """Show what the processes say, mixed in the order of time. Tasks have logs of their own."""
     project = projects.require()
@@ -125,6 +127,8 @@ def logs(
         entries += [(stamp(text), number, name, text) for number, text in enumerate(lines[-count:] if count else lines)]
     for _, _, name, text in sorted(entries, key=lambda entry: entry[:2]):
         print(readable(name, text))
+    if not entries:
+        print(f"Nothing said yet by {', '.join(names)}.", file=sys.stderr)
     while follow:
         sys.stdout.flush()
         time.sleep(_LOOK_SECONDS)

@@ -16,6 +16,7 @@ from gnomon.cli.errors import CommandError
 from gnomon.cli.events import ChangingLine
 from gnomon.cli.lazy import single
 from gnomon.cli.local_files import LocalFile
+from gnomon.parsing.failures import in_short
 from gnomon.wire import execution as wire
 
 app = single()
@@ -98,7 +99,7 @@ def _print(
             print(f"warning: {said}" if file.shown() in said else f"{file.shown()}: warning: {said}")
         if parsed.error:
             details = parsed.error.rstrip().splitlines()
-            print(f"{place(file, parsed.error)}: {what(file, parsed.error)}")
+            print(f"{place(file, parsed.error)}: {in_short(parsed.error, file.path)}")
             if len(details) > 1:
                 print("\n".join(f"    {line}" for line in details))
     for problem in problems:
@@ -120,7 +121,7 @@ def _as_json(file: LocalFile, parsed: wire.ParsedFile) -> dict[str, Any]:
     return {
         "file": file.path,
         "line": int(line) if line.isdigit() else None,
-        "error": what(file, parsed.error) if parsed.error else None,
+        "error": in_short(parsed.error, file.path) if parsed.error else None,
         "traceback": parsed.error,
         "warnings": [message for _, message in parsed.warnings],
         "dags": [json.loads(data)["dag_id"] for data in parsed.dags],
@@ -140,13 +141,3 @@ def place(file: LocalFile, error: str) -> str:
     # Errors that are no tracebacks name the line in words, or none.
     named = re.search(re.escape(os.path.basename(file.path)) + r":(\d+)|\bline (\d+)", error)
     return f"{file.shown()}:{named[1] or named[2]}" if named else file.shown()
-
-
-def what(file: LocalFile, error: str) -> str:
-    """Return what went wrong in a file, without the way there."""
-    lines = [line for line in error.strip().splitlines() if line.strip()]
-    # A remark may follow the traceback after an empty line; the exception's own line says more.
-    for line in reversed(lines):
-        if re.match(r"^[\w.]+(Error|Exception|Warning|Exit|Interrupt|NotFound|Timeout)\b", line):
-            return line
-    return lines[-1].removeprefix(f"{file.path}: ") if lines else error

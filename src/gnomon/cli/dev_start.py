@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,6 +35,19 @@ _NoBrowser = Annotated[bool, typer.Option("-n", "--no-browser", help="Do not ope
 _Foreground = Annotated[bool, typer.Option("-f", "--foreground", help="Show everything live; Ctrl-C ends it.")]
 
 
+def _refuse_docker(asked: bool) -> None:
+    if asked:
+        raise CommandError("--docker: projects run as processes of this machine; images are not there yet", exit_code=2)
+
+
+_Docker = Annotated[bool, typer.Option("--docker", hidden=True, callback=_refuse_docker)]
+#: What people type for `astro`, and what needs no doing here: there is no image, no cache and no proxy.
+_Unused = Annotated[bool, typer.Option("--standalone", "--no-cache", "--no-proxy", hidden=True)]
+_UnusedOnRestart = Annotated[
+    bool, typer.Option("--standalone", "--no-cache", "--no-proxy", "-n", "--no-browser", hidden=True)
+]
+
+
 @start_app.command()
 def start(
     env_file: _EnvFile = None,
@@ -44,12 +57,10 @@ def start(
     port: _Port = None,
     no_browser: _NoBrowser = False,
     foreground: _Foreground = False,
-    standalone: Annotated[bool, typer.Option("--standalone", hidden=True)] = False,
-    docker: Annotated[bool, typer.Option("--docker", hidden=True)] = False,
+    docker: _Docker = False,
+    _unused: _Unused = False,
 ) -> None:
     """Start scheduler, worker, DAG processor, triggerer and API server, as processes of this machine."""
-    if docker:
-        raise CommandError("--docker: projects run as processes of this machine; images are not there yet", exit_code=2)
     project = projects.require()
     seconds = parse_wait(wait)
     begin(project, env or env_file, settings_file, seconds, port, browser=not no_browser, foreground=foreground)
@@ -71,6 +82,8 @@ def restart(
     port: _Port = None,
     kill: Annotated[bool, typer.Option("-k", "--kill", help="Delete the database and the logs first.")] = False,
     foreground: _Foreground = False,
+    docker: _Docker = False,
+    _unused: _UnusedOnRestart = False,
 ) -> None:
     """Stop, then start with what Dockerfile, env file and settings file say now."""
     project = projects.require()
@@ -195,13 +208,24 @@ def _wait_until_ready(started: starter.Started, wait: float) -> None:
                 return
             if event["event"] == "failed" or event.get("looping"):
                 started.stop()
-                raise CommandError(f"{event['part']} does not start:\n{event['why']}")
+                raise _no_start(event)
     if started.process.poll() is not None:
         raise starter.ended_early(started)
     raise CommandError(
         f"--wait: not everything runs after {wait:g} seconds; it goes on starting",
         hint="gnomon dev ps and gnomon dev logs show how far it is",
     )
+
+
+def _no_start(event: dict[str, Any]) -> CommandError:
+    from gnomon.cli.events import reasons
+
+    part = event["part"]
+    why = reasons(event["why"])
+    said = (": " + why[0] if len(why) == 1 else ":\n" + "\n".join(why)) if why else ""
+    if part == "prepare":
+        return CommandError(f"the database cannot be prepared{said}")
+    return CommandError(f"{part} does not start{said}", hint="gnomon dev logs shows the rest")
 
 
 def _open_browser(url: str) -> None:

@@ -49,6 +49,21 @@ def message(text: str) -> str:
     return text
 
 
+def reasons(log: str) -> list[str]:
+    """Return what the end of a log says about a failure: each warning and error once, and lines that are no JSON."""
+    found = []
+    for text in log.splitlines():
+        try:
+            entry = json.loads(text) if text.startswith("{") else None
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict):
+            found.append(text)
+        elif entry.get("level") in ("warning", "error", "critical"):
+            found += [str(entry.get("event", "")), *str(entry.get("exception") or "").splitlines()]
+    return list(dict.fromkeys(line.rstrip() for line in found if line.strip()))
+
+
 class ChangingLine:
     """A line of progress on a terminal, which the next one replaces; nothing on a pipe."""
 

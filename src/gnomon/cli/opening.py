@@ -90,13 +90,14 @@ def parse_date(text: str, option: str) -> datetime:
     from gnomon.service.config import conf
 
     zone = str(conf.get("core", "default_timezone", fallback="utc"))
-    found: object = None
-    with suppress(ParserError, ValueError):
-        found = pendulum.parse(text, tz="local" if zone == "system" else zone, strict=False)
-    if not isinstance(found, datetime):
+    exact: datetime | None = None
+    # An offset of 25 hours is told only when it is used.
+    with suppress(ParserError, ValueError, OverflowError):
+        found: object = pendulum.parse(text, tz="local" if zone == "system" else zone, strict=False)
+        exact = found.astimezone(UTC) if isinstance(found, datetime) else None
+    if exact is None:
         raise CommandError(
             f"{option}: {text!r} is not a date such as 2026-01-31 or 2026-01-31T06:00+01:00", exit_code=2
         )
     # A plain datetime: pendulum's own subtracts in a way of its own.
-    exact = found.astimezone(UTC)
     return datetime.combine(exact.date(), exact.time(), tzinfo=UTC)

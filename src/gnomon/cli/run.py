@@ -211,7 +211,8 @@ def ids_of(parsed: ParsedFile) -> list[str]:
 
 
 def _not_found(dag_id: str, file: str | None, seen: list[tuple[LocalFile, ParsedFile]]) -> CommandError:
-    from gnomon.cli.dev_parse import place, what
+    from gnomon.cli.dev_parse import place
+    from gnomon.parsing.failures import in_short
 
     failed = [(one, parsed.error) for one, parsed in seen if parsed.error]
     # A file whose text has the id, and which does not import, is why the DAG is not there.
@@ -219,7 +220,7 @@ def _not_found(dag_id: str, file: str | None, seen: list[tuple[LocalFile, Parsed
     if culprits:
         one, error = culprits[0]
         details = f"\n{error.rstrip()}" if "\n" in error.rstrip() else ""
-        return CommandError(f"{place(one, error)}: {what(one, error)}{details}")
+        return CommandError(f"{place(one, error)}: {in_short(error, one.path)}{details}")
     known = [name for _, parsed in seen for name in ids_of(parsed)]
     if not seen:
         from gnomon.service.config import conf
@@ -312,6 +313,7 @@ async def until_over(created: Run, store: Store, view: Shown, worker: subprocess
                 if run.state in ("success", "failed"):
                     await _let_callbacks_end(store, worker, {gone, died})
                     return run
+                await asyncio.to_thread(_answer_open, store)
                 if any(ti.state == "awaiting_input" for ti in instances):
                     await _answer(store, instances, view)
                 if triggerer is None and any(ti.state == "deferred" for ti in instances):
@@ -336,6 +338,12 @@ async def _let_callbacks_end(store: Store, worker: subprocess.Popen[bytes], ends
             return
     worker.send_signal(signal.SIGTERM)  # it ends when nothing runs in it any more
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _answer_open(store: Store) -> None:
+    from gnomon.cli.asking import answer_open
+
+    answer_open(store)
 
 
 async def _answer(store: Store, instances: list[TaskInstance], view: Shown) -> None:

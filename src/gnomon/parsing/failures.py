@@ -32,6 +32,16 @@ def describe(error: BaseException, is_users: Callable[[str], bool]) -> str:
     return text.rstrip() + _hint(error)
 
 
+def in_short(error: str, path: str) -> str:
+    """Return what went wrong in a file, without the way there: the exception's own line."""
+    lines = [line for line in error.strip().splitlines() if line.strip()]
+    # A remark may follow the traceback after an empty line; the exception's own line says more.
+    for line in reversed(lines):
+        if re.match(r"^[\w.]+(Error|Exception|Warning|Exit|Interrupt|NotFound|Timeout)\b", line):
+            return line
+    return lines[-1].removeprefix(f"{path}: ") if lines else error
+
+
 def without_secrets(text: str) -> str:
     """Return a text for many eyes: without the secrets that the file has asked for, or has in its environment."""
     from gnomon.sdk.secrets import CONN_ENV_PREFIX, VAR_ENV_PREFIX, EnvironmentVariablesBackend

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from gnomon.parsing.failures import in_short
 from gnomon.parsing.records import FileKey, Parsed, Sink
 from gnomon.service import clock
 
@@ -74,6 +75,8 @@ class Recorder:
 
     def add(self, parsed: Parsed) -> None:
         """Have an outcome recorded, in place of an earlier one of the file."""
+        if parsed.error:
+            log.warning("%s: %s", parsed.file.path, in_short(parsed.error, parsed.file.path))
         self._waiting[FileKey(parsed.file.bundle, parsed.file.relative_path)] = parsed
         self._ring()
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gnomon.cli.events import ChangingLine
+from gnomon.cli.events import ChangingLine, reasons
 
 
 class Terminal(io.StringIO):
@@ -32,3 +32,14 @@ def test_nothing_is_drawn_on_a_pipe(monkeypatch: pytest.MonkeyPatch):
     with ChangingLine() as line:
         line.draw("starting")
     assert pipe.getvalue() == ""
+
+
+def test_the_reasons_of_a_failure_are_its_errors_once_each():
+    log = """{"event": "run ended", "level": "info"}
+{"event": "the disk is full", "level": "error", "timestamp": "1"}
+{"event": "the disk is full", "level": "error", "timestamp": "2"}
+plain words
+{"event": "died", "level": "error", "exception": "Traceback\\nOSError: x"}
+"""
+    assert reasons(log) == ["the disk is full", "plain words", "died", "Traceback", "OSError: x"]
+    assert reasons("") == []
