@@ -1,4 +1,4 @@
-"""The data interval of a run that somebody triggers, where only a timetable of a user's knows it.
+"""What only a class of a user's knows: the interval of a run by hand, the date of its partition, a backfill's runs.
 
 The question is answered by the dag-processor. Whoever may wait does so here; the scheduler, which answers tasks, may
 not, and has the task ask again.
@@ -6,17 +6,31 @@ not, and has the task ask again.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
 
 from gnomon.api.refusals import AnswerPending, TriggerRefused
+from gnomon.model.partitions import definition_of
 from gnomon.model.schedule import RunToCreate
-from gnomon.model.timetables import AnswerNeededError, DataInterval, ManualQuestion, NextRun
+from gnomon.model.timetables import AnswerNeededError, BetweenQuestion, DataInterval, ManualQuestion, NextRun, Timetable
+from gnomon.model.timetables.partitioned import PartitionAnswerNeededError, PartitionedAssets
 from gnomon.service import clock
 from gnomon.store.questions import Ask
 from gnomon.store.types import from_micros, to_micros
-from gnomon.wire.questions import AskedOf, ManualAsked, RunTold
+from gnomon.wire.questions import (
+    AskedOf,
+    BetweenAsked,
+    KeyAsked,
+    ManualAsked,
+    PartitionsAsked,
+    PartitionsTold,
+    RunsTold,
+    RunTold,
+    Told,
+)
 
 if TYPE_CHECKING:
     from gnomon.store.engine import Store
@@ -25,9 +39,11 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 30.0
 _LOOK_SECONDS = 0.02
 
+_Planned = TypeVar("_Planned", RunToCreate, list[RunToCreate])
 
-def planned(store: Store, dag_id: str, plan: Callable[[], RunToCreate], *, patience: float) -> RunToCreate:
-    """Return the run that is planned, asking the timetable first where it is a user's class.
+
+def planned(store: Store, dag_id: str, plan: Callable[[], _Planned], *, patience: float) -> _Planned:
+    """Return what is planned, asking the timetable first where it is a user's class.
 
     Raises:
         AnswerPending: it has not answered within `patience` seconds.
@@ -37,16 +53,59 @@ def planned(store: Store, dag_id: str, plan: Callable[[], RunToCreate], *, patie
         return plan()
     except AnswerNeededError as needed:
         question, timetable = needed.question, needed.timetable
-        assert isinstance(question, ManualQuestion)
-        at = to_micros(question.at)
-        ask = Ask("manual", dag_id, timetable.classpath, AskedOf(timetable.data, ManualAsked(at)), about=str(at))
-        told = _wait(store, ask, patience)
-        interval = DataInterval(from_micros(told.start), from_micros(told.end))
-        timetable.answers[question] = NextRun(from_micros(told.run_after), interval.start, interval, told.run_id)
+        if isinstance(question, BetweenQuestion):
+            bounds = to_micros(question.earliest), to_micros(question.latest)
+            body, what = AskedOf(timetable.data, BetweenAsked(*bounds)), "the runs of this backfill"
+            ask = Ask("between", dag_id, timetable.classpath, body, about="{}-{}".format(*bounds))
+            told = _wait(store, ask, what, patience)
+            if not isinstance(told, RunsTold):
+                raise TriggerRefused(f"{what} are not known: {told}") from None
+            timetable.answers_between[question] = [_run(one) for one in told.runs]
+        else:
+            assert isinstance(question, ManualQuestion)
+            at = to_micros(question.at)
+            body, what = AskedOf(timetable.data, ManualAsked(at)), "the data interval of this run"
+            told = _wait(store, Ask("manual", dag_id, timetable.classpath, body, about=str(at)), what, patience)
+            if not isinstance(told, RunTold):
+                raise TriggerRefused(f"{what} is not known: {told}") from None
+            timetable.answers[question] = _run(told)
         return plan()
 
 
-def _wait(store: Store, ask: Ask, patience: float) -> RunTold:
+def _run(told: RunTold) -> NextRun:
+    interval = DataInterval(from_micros(told.start), from_micros(told.end))
+    return NextRun(from_micros(told.run_after), interval.start, interval, told.run_id)
+
+
+def date_of_partition(store: Store, dag_id: str, timetable: Timetable, key: str, *, patience: float) -> datetime | None:
+    """Return the date of a partition, asking the timetable's mappers where they are users' classes.
+
+    Raises:
+        AnswerPending: they have not answered within `patience` seconds.
+        TriggerRefused: they cannot answer, or the key does not fit them.
+        TimetableError: the key does not fit the timetable.
+    """
+    try:
+        return timetable.date_of(key)
+    except PartitionAnswerNeededError as needed:
+        assert isinstance(timetable, PartitionedAssets)
+        runs = [KeyAsked(0, name, uri, key) for name, uri in needed.assets]
+        asked = PartitionsAsked(definition_of(needed.data), 1, runs=runs)
+        about = f"partition {hashlib.sha256(key.encode()).hexdigest()}"
+        ask = Ask("manual", dag_id, needed.classpath, AskedOf({}, asked), about=about)
+        told = _wait(store, ask, "the date of this partition", patience)
+        if not isinstance(told, PartitionsTold):
+            raise TriggerRefused(f"the date of the partition {key!r} is not known: {told}") from None
+        if errors := [one.date_error for one in told.runs if one.date_error is not None]:
+            raise TriggerRefused(
+                f"Partition key {key!r} is invalid for this timetable's mappers: {errors[0]}"
+            ) from None
+        timetable.own_dates = [None if one.date is None else from_micros(one.date) for one in told.runs]
+        return timetable.date_of(key)
+
+
+def _wait(store: Store, ask: Ask, what: str, patience: float) -> Told | str | None:
+    """Return the answer, or why there is none."""
     questions, until = store.questions, clock.monotonic() + patience
     found = questions.get(ask.kind, ask.dag_id, ask.about)
     if found is None or found.body != ask.body or found.classpath != ask.classpath:
@@ -55,12 +114,10 @@ def _wait(store: Store, ask: Ask, patience: float) -> RunTold:
     while found is None or (found.told is None and found.error is None):
         if clock.monotonic() >= until:
             raise AnswerPending(
-                f"the timetable {ask.classpath} of DAG {ask.dag_id} was asked for the data interval of this run, and"
-                f" has not answered within {patience:g} s; is the dag-processor running?"
+                f"the class {ask.classpath} of DAG {ask.dag_id} was asked for {what}, and has not answered within"
+                f" {patience:g} s; is the dag-processor running?"
             )
         time.sleep(_LOOK_SECONDS)
         found = questions.get(ask.kind, ask.dag_id, ask.about)
     questions.forget(ask.kind, ask.dag_id, ask.about)
-    if not isinstance(found.told, RunTold):
-        raise TriggerRefused(f"the data interval of this run is not known: {found.error}")
-    return found.told
+    return found.error if found.told is None else found.told

@@ -14,6 +14,7 @@ _PROJECT, _PROCESSES, _OTHER = "Project", "Processes", "Administration"
 AIRFLOW: dict[str, Lazy] = {
     "dags": Lazy("gnomon.cli.dags:app", "List, trigger, pause, test and inspect DAGs and their runs"),
     "tasks": Lazy("gnomon.cli.tasks:app", "List, test, clear and inspect tasks"),
+    "backfill": Lazy("gnomon.cli.backfill:app", "Run a DAG for past dates"),
     "assets": Lazy("gnomon.cli.assets:app", "List, show and materialize assets"),
     "partitions": Lazy("gnomon.cli.partitions:app", "Take partitions away from DAG runs"),
     "variables": Lazy("gnomon.cli.variables:app", "Manage variables"),

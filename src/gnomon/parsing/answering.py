@@ -7,6 +7,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from gnomon.parsing import failures, loader, project
 from gnomon.wire import questions as wire
 
@@ -28,8 +30,14 @@ def answer(question: wire.Question) -> wire.Answered:
         asked = question.asked
         if isinstance(asked, wire.DeadlineAsked):
             told: wire.Told = _deadline(question, asked)
+        elif isinstance(asked, wire.PartitionsAsked):
+            told = _partitions(question, asked)
+        elif isinstance(asked, wire.InstancesAsked):
+            told = _instances(question, asked)
         elif isinstance(asked, wire.ManualAsked):
             told = _manual(question, asked)
+        elif isinstance(asked, wire.BetweenAsked):
+            told = _between(question, asked)
         else:
             told = _next(question, asked)
     except _CannotAnswerError as error:
@@ -44,26 +52,45 @@ def answer(question: wire.Question) -> wire.Answered:
 
 
 def _next(question: wire.Question, asked: wire.NextAsked) -> wire.Told:
+    timetable = _timetable(question)
+    info, told = _follows(timetable, asked)
+    if told is None:
+        return wire.NothingTold()
+    return msgspec.structs.replace(told, run_id=_own_run_id(timetable, "scheduled", info.run_after, info.data_interval))
+
+
+def _between(question: wire.Question, asked: wire.BetweenAsked) -> wire.Told:
+    """Runs of a backfill have names of their own, whatever the class calls those that it schedules."""
+    timetable = _timetable(question)
+    runs: list[wire.RunTold] = []
+    info, told = _follows(timetable, wire.NextAsked(None, asked.earliest, asked.latest, catchup=True))
+    while told is not None and told.start <= asked.latest:
+        runs.append(told)
+        following = wire.NextAsked((told.start, told.end), asked.earliest, asked.latest, catchup=True)
+        info, told = _follows(timetable, following, info)
+    return wire.RunsTold(runs)
+
+
+def _follows(timetable: Any, asked: wire.NextAsked, before: Any = None) -> tuple[Any, wire.RunTold | None]:
+    """Return what the class gives as the run after the last one; `before` is what it gave as that, if that is known."""
     from gnomon.sdk.timetable import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
-    timetable = _timetable(question)
     restriction = TimeRestriction(_moment(asked.earliest), _moment(asked.latest), asked.catchup)
     last = None if asked.last is None else DataInterval(_moment(asked.last[0]), _moment(asked.last[1]))
     if _defines(timetable, "next_dagrun_info_v2", Timetable):
-        before = None if last is None else DagRunInfo(last.end, last)
+        before = before or (None if last is None else DagRunInfo(last.end, last))
         info = timetable.next_dagrun_info_v2(last_dagrun_info=before, restriction=restriction)
     else:
         info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
     if info is None:
-        return wire.NothingTold()
+        return None, None
     run_after, interval = getattr(info, "run_after", None), getattr(info, "data_interval", None)
     if interval is None:
         raise _CannotAnswerError(f"has to give a DagRunInfo with a data interval, or None, but gave {info!r}")
     start, end = _micros(interval.start, "data_interval.start"), _micros(interval.end, "data_interval.end")
     if asked.last is not None and start <= asked.last[0] and end <= asked.last[1]:
         raise _CannotAnswerError(f"gave {info!r}, which does not come after the last run, {last!r}")
-    run_id = _own_run_id(timetable, "scheduled", run_after, interval)
-    return wire.RunTold(start, end, _micros(run_after, "run_after"), run_id)
+    return info, wire.RunTold(start, end, _micros(run_after, "run_after"))
 
 
 def _manual(question: wire.Question, asked: wire.ManualAsked) -> wire.Told:
@@ -125,6 +152,30 @@ def _deadline(question: wire.Question, asked: wire.DeadlineAsked) -> wire.Told:
     # User code never sees the database, so there is no session to give.
     found = reference._evaluate_with(session=None, **{name: known[name] for name in wanted})
     return wire.NothingTold() if found is None else wire.MomentTold(_micros(found, "the moment"))
+
+
+# ---------------------------------------------------------------------------------------------- partitions
+
+
+def _partitions(question: wire.Question, asked: wire.PartitionsAsked) -> wire.Told:
+    from gnomon.parsing import partition_answers
+
+    timetable = getattr(_load(question).get(question.dag_id), "timetable", None)
+    if not partition_answers.is_as_asked(timetable, asked):
+        raise _CannotAnswerError(f"is not how DAG {question.dag_id!r} maps partitions any more")
+    return partition_answers.told(timetable, asked)
+
+
+# ----------------------------------------------------------------------------------------- task instances
+
+
+def _instances(question: wire.Question, asked: wire.InstancesAsked) -> wire.Told:
+    from gnomon.parsing import instance_answers
+
+    try:
+        return instance_answers.told(_load(question).get(question.dag_id), asked)
+    except instance_answers.UnusableError as error:
+        raise _CannotAnswerError(str(error)) from None
 
 
 # ------------------------------------------------------------------------------------------------- plumbing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,8 +18,9 @@ from gnomon.model.states import TaskInstanceState as Ti
 from gnomon.scheduler.await_input import AwaitInput
 from gnomon.scheduler.callbacks import Callbacks
 from gnomon.scheduler.deadlines import Deadlines
-from gnomon.scheduler.turn import Turn
-from gnomon.scheduler.world import ActiveRun, World
+from gnomon.scheduler.queued_runs import Lane
+from gnomon.scheduler.turn import Internal, RunAfterPassed, Turn
+from gnomon.scheduler.world import ActiveRun, Dag, World
 from gnomon.store.asset_events import Source
 from gnomon.store.scheduling import PastState, history_row
 from gnomon.store.types import to_micros
@@ -31,13 +33,22 @@ class PlanRuns:
     """Turns what workers and triggers report into decisions of `gnomon.model.run`."""
 
     def __init__(
-        self, world: World, executor: Executor, callbacks: Callbacks, await_input: AwaitInput, deadlines: Deadlines
+        self,
+        world: World,
+        executor: Executor,
+        callbacks: Callbacks,
+        await_input: AwaitInput,
+        deadlines: Deadlines,
+        clock: Callable[[int, Internal], None],
     ) -> None:
         self._world = world
         self._executor = executor
         self._callbacks = callbacks
         self._await_input = await_input
         self._deadlines = deadlines
+        self._clock = clock
+        #: DAGs whose next run must not begin yet, and until when
+        self._early: dict[str, int] = {}
 
     # ------------------------------------------------------------------------------------------------ instances
 
@@ -203,6 +214,7 @@ class PlanRuns:
 
     def recovered(self, turn: Turn) -> None:
         """Plan every run as if everything in it had just happened: whatever was lost is decided again."""
+        self._early.clear()
         for run in self._world.runs.values():
             turn.touched[run.live.id] = run
             turn.begun.append(run)
@@ -213,6 +225,7 @@ class PlanRuns:
     def run_noticed(self, run_id: int, turn: Turn) -> None:
         """Somebody else changed a run: read it again, and end the processes of what is not wanted any more."""
         before = self._world.runs.get(run_id)
+        self._may_complete(run_id, turn)
         was_running = {i.id: i for i in _running(before)} if before is not None else {}
         turn.touched.pop(run_id, None)
         self._world.reload([run_id])
@@ -233,26 +246,54 @@ class PlanRuns:
             turn.dags[before.live.dag_id] = None
 
     def begin_queued(self, dag_id: str, turn: Turn) -> None:
-        """Begin queued runs of a DAG, oldest first, as long as max_active_runs allows (spec: mistake 21)."""
+        """Begin queued runs of a DAG, oldest first, as long as max_active_runs allows (spec: mistake 21).
+
+        Those of a backfill begin in its order, as many at a time as it allows.
+        """
         world = self._world
         dag = world.dags.get(dag_id) or world.load_dag(dag_id)
-        rows = world.queued.get(dag_id)
-        if dag is None or dag.is_paused or not rows:
+        queue = world.queued.get(dag_id)
+        if dag is None or dag.is_paused or not queue:
             return
-        for row in sorted(rows.values(), key=lambda row: (row.backfill_id is not None, row.run_after, row.id)):
-            if row.backfill_id is None and world.running.get((dag_id, False), 0) >= dag.max_active_runs:
-                continue
-            version = world.version(row.version_id) or world.version(dag.version_id)
-            if version is None:
-                log.error("a queued run has no DAG version", dag_id=dag_id, run_id=row.run_id)
-                continue
-            run = world.begin_run(row, version, turn.now)
-            turn.touched[run.live.id] = run
-            turn.begun.append(run)
-            if version.dag.has_running_listener:
-                self.owe_callback(run, turn, "dag_running", reason="started")
-            self.check_past(run)
-            run.live.plan(turn.now)
+        for lane in queue.lanes():
+            limit = self._limit(dag, lane)
+            while world.running.get((dag_id, lane), 0) < limit and (row := queue.first(lane)) is not None:
+                if to_micros(row.run_after) > turn.now:
+                    self._wait_for(dag_id, to_micros(row.run_after), turn)
+                    break
+                self._begin(dag, row, turn)
+
+    def _limit(self, dag: Dag, lane: Lane) -> int:
+        backfill = None if lane is None else self._world.backfill(lane)
+        if backfill is None:
+            return dag.max_active_runs
+        # One that was cancelled is paused for ever: a run of it that is cleared later begins all the same.
+        return 0 if backfill.is_paused and backfill.completed_at is None else backfill.max_active_runs
+
+    def _wait_for(self, dag_id: str, moment: int, turn: Turn) -> None:
+        if not turn.now < self._early.get(dag_id, 0) <= moment:
+            self._early[dag_id] = moment
+            self._clock(moment, RunAfterPassed(dag_id))
+
+    def _begin(self, dag: Dag, row: Any, turn: Turn) -> None:
+        version = self._world.version(row.version_id) or self._world.version(dag.version_id)
+        if version is None:
+            log.error("a queued run has no DAG version", dag_id=dag.dag_id, run_id=row.run_id)
+            self._world.drop(row.id)
+            return
+        run = self._world.begin_run(row, version, turn.now)
+        turn.touched[run.live.id] = run
+        turn.begun.append(run)
+        if version.dag.has_running_listener:
+            self.owe_callback(run, turn, "dag_running", reason="started")
+        self.check_past(run)
+        run.live.plan(turn.now)
+
+    def _may_complete(self, run_id: int, turn: Turn) -> None:
+        """The backfill of a run that somebody ended or deleted may have no other left."""
+        run = self._world.runs.get(run_id)
+        rows = [run.row] if run is not None else [queue.get(run_id) for queue in self._world.queued.values()]
+        turn.backfills.update({row.backfill_id: None for row in rows if row is not None and row.backfill_id})
 
     def end_finished(self, turn: Turn) -> None:
         """End the runs that are over, and look whether others of their DAG can begin."""
@@ -274,8 +315,9 @@ class PlanRuns:
         turn.finished.append(run)
         turn.dags[live.dag_id] = None
         self._deadlines.run_ended(run, turn)
-        key = (live.dag_id, run.row.backfill_id is not None)
-        self._world.running[key] -= 1
+        if run.row.backfill_id is not None:
+            turn.backfills[run.row.backfill_id] = None
+        self._world.running[live.dag_id, run.row.backfill_id] -= 1
         succeeded = state is DagRunState.SUCCESS
         if dag.has_success_callback if succeeded else dag.has_failure_callback:
             kind = "dag_success" if succeeded else "dag_failure"

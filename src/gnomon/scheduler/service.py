@@ -29,7 +29,10 @@ from gnomon.executors.executor import (
     WorkerLeft,
 )
 from gnomon.model.states import TaskInstanceState as Ti
+from gnomon.scheduler import ask_instances
+from gnomon.scheduler.ask_instances import AskInstances
 from gnomon.scheduler.await_input import AwaitInput
+from gnomon.scheduler.backfills import Backfills
 from gnomon.scheduler.callbacks import Callbacks
 from gnomon.scheduler.create_asset_runs import CreateAssetRuns
 from gnomon.scheduler.create_runs import CreateRuns
@@ -41,6 +44,7 @@ from gnomon.scheduler.plan_runs import PlanRuns
 from gnomon.scheduler.rescue import Rescue
 from gnomon.scheduler.turn import (
     AssetsUpdated,
+    BackfillNoticed,
     DagNoticed,
     DeadlinesDue,
     Due,
@@ -49,6 +53,7 @@ from gnomon.scheduler.turn import (
     PastChanged,
     PoolsNoticed,
     Recovered,
+    RunAfterPassed,
     RunNoticed,
     RunsDue,
     RunTimedOut,
@@ -94,9 +99,12 @@ class Scheduler(Service):
         self._world.clears_state = conf.getboolean("state_store", "clear_on_success", fallback=False)
         self._clockwork = Clockwork(self.tell, clock.now_us)
         self._await_input = AwaitInput(self._world, self.tell)
+        self._ask_instances = AskInstances(self._world)
         self._callbacks = Callbacks(executor)
         self._deadlines = Deadlines(self._world, self._clockwork.at, self._callbacks)
-        self._plan_runs = PlanRuns(self._world, executor, self._callbacks, self._await_input, self._deadlines)
+        parts = (self._world, executor, self._callbacks, self._await_input, self._deadlines)
+        self._plan_runs = PlanRuns(*parts, self._clockwork.at)
+        self._backfills = Backfills(self._world)
         self._expire = Expire(self._world, self._plan_runs, self._await_input, self._clockwork)
         self._dispatch = Dispatch(self._world, executor)
         self._create_runs = CreateRuns(self._world, self._clockwork)
@@ -139,7 +147,7 @@ class Scheduler(Service):
         self._failure = loop.create_future()
         heard: Subscription | None = None
         try:
-            topics = ("run", "asset", "dag", "fired", "answered", "reply", "pool")
+            topics = ("run", "backfill", "asset", "dag", "fired", "answered", "reply", "pool")
             heard = self._store.notifier.subscribe(loop, topics, self._hear)
             self._recover()
             self._leads = True
@@ -188,6 +196,7 @@ class Scheduler(Service):
         for dag in world.dags.values():
             if dag.row.exceeds_max_non_backfill:
                 self.tell(DagNoticed(dag.dag_id))
+        self._hear_of_backfills()
         self._hear_of_answers()
         self._deadlines.watch()
         self._create_asset_runs.forget()
@@ -200,7 +209,7 @@ class Scheduler(Service):
             raise LeadershipLost
         if self._job is not None:
             self._store.jobs.heartbeat(self._job, clock.now())
-        known = self._world.runs.keys() | {row.id for rows in self._world.queued.values() for row in rows.values()}
+        known = self._world.runs.keys() | {run_id for queue in self._world.queued.values() for run_id in queue}
         for run_id in self._store.scheduling.unfinished_ids():
             if run_id not in known:
                 self.tell(RunNoticed(run_id))
@@ -208,9 +217,16 @@ class Scheduler(Service):
             self.tell(TriggersFired())
         if self._world.awaiting:
             self.tell(InputAnswered())
+        self._hear_of_backfills()
         self._hear_of_answers()
+        for about in self._ask_instances.lost():
+            self.tell(UserCodeAnswered(ask_instances.KIND, about))
         self._hear_of_assets()
         self._create_runs.watch()
+
+    def _hear_of_backfills(self) -> None:
+        for number in self._backfills.unseen():
+            self.tell(BackfillNoticed(number))
 
     def _hear_of_assets(self) -> None:
         for dag_id in self._create_asset_runs.unseen():
@@ -227,6 +243,8 @@ class Scheduler(Service):
         match notice.topic:
             case "run" if notice.payload.isdigit():
                 self.tell(RunNoticed(int(notice.payload)))
+            case "backfill" if notice.payload.isdigit():
+                self.tell(BackfillNoticed(int(notice.payload)))
             case "dag" if notice.payload:
                 self.tell(DagNoticed(notice.payload))
             case "asset" if notice.payload:
@@ -279,13 +297,20 @@ class Scheduler(Service):
                     self._store.scheduling.commit(batch)
             except Conflict:
                 log.info("decided anew: somebody changed a run meanwhile", runs=len(turn.touched))
-                self._world.reload(list(turn.touched))
-                self._world.reload_dags(turn.dags)
+                self._reload(turn)
                 continue
             turn.committed()
             self._act(turn)
             return
         raise RuntimeError(f"{len(events)} events could not be committed in {_ATTEMPTS} attempts")
+
+    def _reload(self, turn: Turn) -> None:
+        """Read anew what was decided upon. A backfill that was cancelled has taken all its queued runs along."""
+        backfills = {run.row.backfill_id for run in turn.touched.values()} - {None}
+        self._world.reload(list(turn.touched))
+        self._world.reload_dags(turn.dags)
+        for number in backfills:
+            self._world.load_backfill(number)
 
     def _decide(self, events: list[Event | Internal], turn: Turn) -> None:
         self._executor.begin_placing()
@@ -307,6 +332,9 @@ class Scheduler(Service):
             self._plan_runs.end_finished(turn)
         if self._world.arrived:
             self._deadlines.arrive(turn)
+        if turn.backfills:
+            self._backfills.complete(turn)
+        self._ask_instances.ask(turn)
         turn.recount()
         self._callbacks.place(turn)
         self._dispatch.admit(turn)
@@ -318,6 +346,8 @@ class Scheduler(Service):
             PieceEnded: plan.piece_ended,
             StartAsked: plan.start_asked,
             RunNoticed: lambda event, turn: plan.run_noticed(event.run_id, turn),
+            BackfillNoticed: self._backfills.noticed,
+            RunAfterPassed: lambda event, turn: turn.dags.setdefault(event.dag_id),
             Recovered: lambda _, turn: plan.recovered(turn),
             TriggersFired: lambda _, turn: plan.triggers_fired(turn),
             InputAnswered: self._await_input.answered,
@@ -340,7 +370,8 @@ class Scheduler(Service):
         dag = self._world.load_dag(event.dag_id)
         if dag is not None:
             self._create_runs.look(dag, turn, anew=True)
-            self._create_asset_runs.look(event.dag_id, turn)
+            self._create_asset_runs.look(event.dag_id, turn, anew=True)
+        self._ask_instances.again(list(self._world.runs_of(event.dag_id)), turn)
         turn.dags[event.dag_id] = None
 
     def _callback_ended(self, event: CallbackEnded, turn: Turn) -> None:
@@ -352,6 +383,10 @@ class Scheduler(Service):
             self._create_runs.answered(event.about, turn)
         elif event.kind == "deadline":
             self._deadlines.answered(event.about, turn)
+        elif event.kind == "partition":
+            self._create_asset_runs.answered(event.about, turn)
+        elif event.kind == ask_instances.KIND:
+            self._ask_instances.answered(event.about, turn)
 
     def _worker_joined(self, event: WorkerJoined, turn: Turn) -> None:
         self._rescue.joined(event, turn)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gnomon.model.instance import Instance
+from gnomon.scheduler import start_triggers
 from gnomon.scheduler.world import ActiveRun, World
 from gnomon.store.asset_events import Source, write_outcomes
 from gnomon.store.scheduling import Batch, RunChange
@@ -24,6 +25,20 @@ class RunNoticed:
 @dataclass(frozen=True, slots=True)
 class Recovered:
     """Everything was read from the database anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillNoticed:
+    """A backfill was made, paused, resumed or cancelled."""
+
+    backfill_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunAfterPassed:
+    """The moment has come before which a queued run of a DAG must not begin."""
+
+    dag_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,8 @@ class WorkerGone:
 Internal = (
     Recovered
     | RunNoticed
+    | BackfillNoticed
+    | RunAfterPassed
     | DagNoticed
     | PoolsNoticed
     | TriggersFired
@@ -137,6 +154,8 @@ class Turn:
     clocked: list[Instance] = field(default_factory=list)
     #: DAGs whose queued runs may be able to start
     dags: dict[str, None] = field(default_factory=dict)
+    #: backfills that may be completed
+    backfills: dict[int, None] = field(default_factory=dict)
     finished: list[ActiveRun] = field(default_factory=list)
     #: new runs whose deadlines were made in this turn
     greeted: set[int] = field(default_factory=set)
@@ -167,6 +186,13 @@ class Turn:
             batch.writes.append(self._write_asset_events)
         batch.instances = [i for run in self.touched.values() for i in run.live.dirty.values()]
         for run in self.touched.values():
+            for trigger_id in run.live.dropped:
+                batch.triggers_done.append(trigger_id)
+                self.notices["trigger", str(trigger_id)] = None
+            for instance in run.live.started.values():
+                if start_triggers.write(run, instance, batch, self.world.store):
+                    self.clocked.append(instance)
+                    self.notices["trigger", str(instance.trigger_id)] = None
             if run.changed:
                 batch.runs.append(
                     RunChange(
@@ -188,5 +214,7 @@ class Turn:
         """Note that memory and database agree."""
         for run in self.touched.values():
             run.live.dirty.clear()
+            run.live.started.clear()
+            run.live.dropped.clear()
             run.changed = False
             run.stored_state = run.live.state

@@ -20,7 +20,10 @@ from gnomon.model.run import LiveRun
 from gnomon.model.schedule import Schedule, schedule_of
 from gnomon.model.states import DagRunState
 from gnomon.model.states import TaskInstanceState as Ti
+from gnomon.scheduler.queued_runs import Lane as QueueLane
+from gnomon.scheduler.queued_runs import QueuedRuns
 from gnomon.store.engine import Store
+from gnomon.store.records import Backfill
 from gnomon.store.types import to_micros
 from gnomon.wire import dag as wire_dag
 from gnomon.wire import execution as x
@@ -74,16 +77,21 @@ class ActiveRun:
     end_date: int | None = None
     age: int = 0
     info: bytes = b""
-    lanes: dict[int, Lane] = field(default_factory=dict)
+    lanes: dict[Any, Lane] = field(default_factory=dict)
     #: the row has to be written: it changed since it was last committed
     changed: bool = False
     expanded: bool = False
+    #: user code is being asked about its instances
+    is_asked: bool = False
 
     def lane(self, instance: Instance) -> Lane:
         """Return the limits that an instance is under."""
-        lane = self.lanes.get(instance.node.index)
+        key: Any = instance.node.index
+        if instance.node.spec.is_asked:  # each may have been put elsewhere
+            key = (key, instance.queue, instance.pool, instance.pool_slots)
+        lane = self.lanes.get(key)
         if lane is None:
-            lane = self.lanes[instance.node.index] = self._lane(instance)
+            lane = self.lanes[key] = self._lane(instance)
         return lane
 
     def _lane(self, instance: Instance) -> Lane:
@@ -113,10 +121,11 @@ class World:
         self.dags: dict[str, Dag] = {}
         self.versions: dict[int, Version] = {}
         self.runs: dict[int, ActiveRun] = {}
-        #: rows of queued runs by DAG, oldest first
-        self.queued: dict[str, dict[int, Any]] = {}
-        #: running runs by DAG: (backfill or not) → count
-        self.running: dict[tuple[str, bool], int] = {}
+        self.queued: dict[str, QueuedRuns] = {}
+        #: how many runs of a DAG are running, by backfill
+        self.running: dict[tuple[str, QueueLane], int] = {}
+        #: the backfills of unfinished runs, as they were read last
+        self.backfills: dict[int, Backfill] = {}
         self.instances: dict[int, Instance] = {}
         #: rows of runs that were created and have not begun, of DAGs with deadlines that may have to be made
         self.arrived: dict[int, Any] = {}
@@ -142,6 +151,7 @@ class World:
         self.runs.clear()
         self.queued.clear()
         self.running.clear()
+        self.backfills.clear()
         self.instances.clear()
         self.awaiting.clear()
         self.arrived.clear()
@@ -174,6 +184,8 @@ class World:
             self.usage.closed.add(dag_id)
         else:
             self.usage.closed.discard(dag_id)
+        for run in self.runs_of(dag_id):
+            run.live.is_paused = dag.is_paused
         return dag
 
     def reload(self, run_ids: Iterable[int]) -> None:
@@ -193,11 +205,31 @@ class World:
         rows = [row for row in self.store.scheduling.unfinished_runs() if row.dag_id in wanted and row.id not in known]
         self._take(rows)
 
+    def backfill(self, number: int) -> Backfill | None:
+        """Return a backfill."""
+        if number not in self.backfills and (found := self.store.backfills.get(number)) is not None:
+            self.backfills[number] = found
+        return self.backfills.get(number)
+
+    def load_backfill(self, number: int) -> Backfill | None:
+        """Read a backfill anew, and those of its runs that are not known."""
+        self.backfills.pop(number, None)
+        backfill = self.backfill(number)
+        if backfill is None:
+            return None
+        rows = {row.id: row for row in self.store.backfills.unfinished_runs(backfill)}
+        queue = self.queued.setdefault(backfill.dag_id, QueuedRuns())
+        for run_id in queue.of(number):
+            if run_id not in rows:
+                queue.pop(run_id)
+        self._take([row for row in rows.values() if row.id not in self.runs and row.id not in queue])
+        return backfill
+
     def _take(self, rows: Iterable[Any]) -> None:
         running = []
         for row in rows:
             if row.state == DagRunState.QUEUED:
-                self.queued.setdefault(row.dag_id, {})[row.id] = row
+                self.queued.setdefault(row.dag_id, QueuedRuns()).put(row)
                 self._greet(row)
             elif row.state == DagRunState.RUNNING:
                 running.append(row)
@@ -270,7 +302,8 @@ class World:
 
     def begin_run(self, row: Any, version: Version, now: int) -> ActiveRun:
         """Bring a queued run to life: it is running, and has its instances."""
-        self.queued.get(row.dag_id, {}).pop(row.id, None)
+        if row.dag_id in self.queued:
+            self.queued[row.dag_id].pop(row.id)
         run = self._active(row, version, DagRunState.QUEUED)
         run.start_date = run.start_date or now
         run.changed = True
@@ -294,13 +327,14 @@ class World:
             max_task_retry_delay=self.max_task_retry_delay,
             fail_fast=version.dag.fail_fast,
         )
+        live.is_paused = row.dag_id in self.usage.closed
         start = None if row.start_date is None else to_micros(row.start_date)
         age = logical if logical is not None else to_micros(row.run_after)
         return ActiveRun(live, version, row, stored, start, age=age, expanded=row.expanded)
 
     def _enter(self, run: ActiveRun) -> None:
         self.runs[run.live.id] = run
-        key = (run.live.dag_id, run.row.backfill_id is not None)
+        key = (run.live.dag_id, run.row.backfill_id)
         self.running[key] = self.running.get(key, 0) + 1
         run.info = x.encode(run_info(run.row, run.live.state, run.start_date))
         for group in run.live.instances:
@@ -343,12 +377,12 @@ class World:
     def drop(self, run_id: int) -> None:
         """Forget a run and give back what it holds."""
         for rows in self.queued.values():
-            rows.pop(run_id, None)
+            rows.pop(run_id)
         run = self.runs.pop(run_id, None)
         if run is None:
             return
         if run.live.state is DagRunState.RUNNING:
-            self.running[run.live.dag_id, run.row.backfill_id is not None] -= 1
+            self.running[run.live.dag_id, run.row.backfill_id] -= 1
         for group in run.live.instances:
             for instance in group:
                 self._release(run, instance)
@@ -367,8 +401,15 @@ class World:
 
     def active_runs(self, dag_id: str) -> int:
         """Return how many runs of a DAG are queued or running, backfills not counted."""
-        queued = sum(1 for row in self.queued.get(dag_id, {}).values() if row.backfill_id is None)
-        return queued + self.running.get((dag_id, False), 0)
+        return self._unfinished(dag_id, None)
+
+    def has_unfinished(self, backfill: Backfill) -> bool:
+        """Say whether a run of a backfill is queued or running."""
+        return self._unfinished(backfill.dag_id, backfill.id) > 0
+
+    def _unfinished(self, dag_id: str, lane: QueueLane) -> int:
+        queue = self.queued.get(dag_id)
+        return self.running.get((dag_id, lane), 0) + (queue.count(lane) if queue is not None else 0)
 
     def runs_of(self, dag_id: str) -> Iterator[ActiveRun]:
         """Yield the running runs of a DAG."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, exists, select, update
 
 from gnomon.model.states import TaskInstanceState
 from gnomon.store import asset_references, parses, tables
+from gnomon.store.backfill_tables import backfill
 from gnomon.store.database import Database, Statement
 from gnomon.store.errors import DagBusy, DagNotFound, Invalid
 from gnomon.store.leader import between_commits
@@ -247,6 +248,7 @@ class Dags:
             conn.execute(delete(tables.trigger).where(tables.trigger.c.ti_id.in_(tis)))
             conn.execute(delete(tables.trigger_event).where(tables.trigger_event.c.ti_id.in_(tis)))
             runs = conn.execute(delete(_run).where(_run.c.dag_id == dag_id)).rowcount
+            conn.execute(delete(backfill).where(backfill.c.dag_id == dag_id))
             asset_references.forget(conn, [dag_id])
             conn.execute(delete(_dag).where(_dag.c.dag_id == dag_id))
             conn.execute(delete(_version).where(_version.c.dag_id == dag_id))

@@ -42,7 +42,7 @@ question = Table(
     "question",
     metadata,
     Column("id", Key, primary_key=True, autoincrement=True),
-    #: next (the next run of a DAG), manual (the interval of a run by hand), deadline (a custom reference)
+    #: next (the next run of a DAG), manual (the interval of a run by hand), between (the runs of a backfill), deadline (a custom reference)
     Column("kind", String(20), nullable=False),
     Column("dag_id", String(250), nullable=False),
     #: distinguishes questions of one kind about one DAG; a new one takes the place of the last

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from gnomon.store import schema
 from gnomon.store.assets import Assets
+from gnomon.store.backfills import Backfills
 from gnomon.store.connections import Connections
 from gnomon.store.crypto import Cipher, cipher
 from gnomon.store.dags import Dags
@@ -52,6 +53,7 @@ class Store:
         self.xcoms = XComs(database)
         self.triggers = Triggers(database, cipher)
         self.assets = Assets(database)
+        self.backfills = Backfills(database)
         self.watchers = Watchers(database, cipher)
         self.jobs = Jobs(database)
         self.questions = Questions(database)

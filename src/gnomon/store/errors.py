@@ -133,6 +133,14 @@ class AssetNotFound(NotFound):
         self.asset = asset
 
 
+class BackfillNotFound(NotFound):
+    """There is no such backfill."""
+
+    def __init__(self, backfill_id: int) -> None:
+        super().__init__(f"backfill {backfill_id} was not found")
+        self.backfill_id = backfill_id
+
+
 class AlreadyExists(StoreError):
     """It exists already."""
 
@@ -161,6 +169,14 @@ class ConnectionExists(AlreadyExists):
     def __init__(self, conn_id: str) -> None:
         super().__init__(f"connection {conn_id!r} already exists")
         self.conn_id = conn_id
+
+
+class BackfillUnderWay(AlreadyExists):
+    """The DAG has a backfill that is not completed."""
+
+    def __init__(self, dag_id: str) -> None:
+        super().__init__(f"DAG {dag_id!r} has a backfill that is not completed; there can be one at a time")
+        self.dag_id = dag_id
 
 
 class Conflict(StoreError):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: Every topic, and who hears it, is listed in docs/architecture.md.
 TOPICS = frozenset(
-    {"run", "asset", "dag", "trigger", "fired", "answered", "pool", "state", "parse", "question", "reply"}
+    {"run", "backfill", "asset", "dag", "trigger", "fired", "answered", "pool", "state", "parse", "question", "reply"}
 )
 #: The one PostgreSQL channel; payloads are "topic:payload".
 CHANNEL = "gnomon"

@@ -21,6 +21,10 @@ _dag = tables.dag
 _AGAIN_SECONDS = (30, 60, 300, 600)
 #: The type of the warning beside a DAG whose timetable does not answer.
 WARNING = "timetable"
+#: Kinds of questions that a request waits for.
+_OF_REQUESTS = ("manual", "between")
+#: The kinds that are asked until there is an answer.
+LASTING = ("next", "partition", "instances")
 #: Nobody waits longer for the answer to a question of a request.
 _FORGOTTEN = timedelta(minutes=10)
 
@@ -44,6 +48,9 @@ class Answer(NamedTuple):
     error: str | None
     #: it will be asked again, or is being asked
     pending: bool
+    #: when, in microseconds
+    due: int | None = None
+    attempts: int = 0
 
 
 _decode_body = msgspec.json.Decoder(AskedOf).decode
@@ -61,16 +68,20 @@ class Questions:
         with self._db.write() as conn:
             self.ask_in(conn, ask, now)
 
-    def ask_in(self, conn: Connection, ask: Ask, now: datetime | int) -> None:
-        """Write a question in the caller's transaction; it takes the place of an earlier one about the same."""
+    def ask_in(self, conn: Connection, ask: Ask, now: datetime | int, *, attempts: int = 0) -> None:
+        """Write a question in the caller's transaction; it takes the place of an earlier one about the same.
+
+        Args:
+            attempts: how often it was asked before; it is asked again the later for it.
+        """
         moment = now if isinstance(now, int) else to_micros(now)
         row = {
             "classpath": ask.classpath,
             "question": msgspec.json.encode(ask.body).decode(),
             "answer": None,
             "error": None,
-            "attempts": 0,
-            "due": moment,
+            "attempts": attempts,
+            "due": moment + (1_000_000 * _wait_of(attempts - 1) if attempts else 0),
             "taken": False,
             "created_at": moment,
         }
@@ -80,9 +91,13 @@ class Questions:
 
     def get(self, kind: str, dag_id: str, about: str = "") -> Answer | None:
         """Return a question and its answer."""
-        query = select(_q).where(_q.c.kind == kind, _q.c.dag_id == dag_id, _q.c.about == about)
         with self._db.read() as conn:
-            row = conn.execute(query).first()
+            return self.get_in(conn, kind, dag_id, about)
+
+    def get_in(self, conn: Connection, kind: str, dag_id: str, about: str = "") -> Answer | None:
+        """Return a question and its answer in the caller's transaction."""
+        query = select(_q).where(_q.c.kind == kind, _q.c.dag_id == dag_id, _q.c.about == about)
+        row = conn.execute(query).first()
         return None if row is None else _answer(row)
 
     def take_in(self, conn: Connection, kind: str, dag_id: str, about: str = "") -> None:
@@ -93,13 +108,21 @@ class Questions:
     def forget(self, kind: str, dag_id: str, about: str = "") -> None:
         """Delete a question, answered or not."""
         with self._db.write() as conn:
-            conn.execute(delete(_q).where(_q.c.kind == kind, _q.c.dag_id == dag_id, _q.c.about == about))
+            self.forget_in(conn, kind, dag_id, about)
+
+    def forget_in(self, conn: Connection, kind: str, dag_id: str, about: str = "") -> None:
+        """Delete a question, answered or not, in the caller's transaction."""
+        conn.execute(delete(_q).where(_q.c.kind == kind, _q.c.dag_id == dag_id, _q.c.about == about))
+
+    def forget_about_in(self, conn: Connection, kind: str, about: str) -> None:
+        """Delete a question of whatever DAG in the caller's transaction."""
+        conn.execute(delete(_q).where(_q.c.kind == kind, _q.c.about == about))
 
     def untaken(self) -> list[tuple[str, str, str]]:
         """Return (kind, dag_id, about) of the answers that nobody has seen, but for those that requests wait for."""
         told = (_q.c.answer.is_not(None)) | (_q.c.error.is_not(None))
         query = select(_q.c.kind, _q.c.dag_id, _q.c.about).join(_dag, _dag.c.dag_id == _q.c.dag_id)
-        query = query.where(~_q.c.taken, told, _q.c.kind != "manual", ~_dag.c.is_stale)
+        query = query.where(~_q.c.taken, told, _q.c.kind.not_in(_OF_REQUESTS), ~_dag.c.is_stale)
         with self._db.read() as conn:
             return [(kind, dag_id, about) for kind, dag_id, about in conn.execute(query)]
 
@@ -114,7 +137,7 @@ class Questions:
             .where(_q.c.due <= now, ~_dag.c.is_stale)
             .order_by(_q.c.due)
         )
-        forgotten = select(_q.c.id).where(_q.c.kind == "manual", _q.c.created_at < now - _FORGOTTEN)
+        forgotten = select(_q.c.id).where(_q.c.kind.in_(_OF_REQUESTS), _q.c.created_at < now - _FORGOTTEN)
         with self._db.read() as conn:
             rows = conn.execute(query).all()
             old = set(conn.execute(forgotten).scalars())
@@ -138,9 +161,8 @@ class Questions:
             if row is None:
                 return
             again = None
-            if error is not None and row.kind == "next":
-                wait = _AGAIN_SECONDS[min(row.attempts, len(_AGAIN_SECONDS) - 1)]
-                again = now + timedelta(seconds=wait)
+            if error is not None and row.kind in LASTING:
+                again = now + timedelta(seconds=_wait_of(row.attempts))
             values: dict[str, Any] = {
                 "answer": None if told is None else msgspec.json.encode(told).decode(),
                 "error": None if error is None else error.replace("\0", "\\x00"),
@@ -149,13 +171,17 @@ class Questions:
                 "taken": False,
             }
             conn.execute(update(_q).where(_q.c.id == question.id).values(values))
-            if row.kind == "next":
+            if row.kind in LASTING:
                 _record_warning(conn, row.dag_id, values["error"], now)
             notify_in(conn, "reply", f"{row.kind}:{row.about or row.dag_id}")
 
 
+def _wait_of(attempts: int) -> int:
+    return _AGAIN_SECONDS[min(attempts, len(_AGAIN_SECONDS) - 1)]
+
+
 def _record_warning(conn: Connection, dag_id: str, error: str | None, now: datetime) -> None:
-    """Show beside the DAG that its timetable does not answer, until it does."""
+    """Show beside the DAG that its timetable, or what maps its partitions, does not answer, until it does."""
     warning = tables.dag_warning
     conn.execute(delete(warning).where(warning.c.dag_id == dag_id, warning.c.warning_type == WARNING))
     if error is not None:
@@ -165,7 +191,8 @@ def _record_warning(conn: Connection, dag_id: str, error: str | None, now: datet
 
 def _answer(row: Any) -> Answer:
     told = None if row.answer is None else _decode_told(row.answer)
-    return Answer(_decode_body(row.question), row.classpath, told, row.error, pending=row.due is not None)
+    due = None if row.due is None else to_micros(row.due)
+    return Answer(_decode_body(row.question), row.classpath, told, row.error, due is not None, due, row.attempts)
 
 
 def _question(row: Any) -> Question:

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Table
 
 from gnomon.store import tables
+from gnomon.store.backfill_tables import backfill
 
 
 def columns(record: type[msgspec.Struct], table: Table) -> list[Any]:
@@ -130,6 +131,23 @@ class Run(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
+class Backfill(msgspec.Struct, frozen=True):
+    """A backfill. `dag_run_conf` is JSON text, None if none was given."""
+
+    id: int
+    dag_id: str
+    from_date: datetime
+    to_date: datetime
+    dag_run_conf: str | None
+    is_paused: bool
+    reprocess_behavior: str
+    max_active_runs: int
+    triggering_user_name: str | None
+    created_at: datetime
+    completed_at: datetime | None
+    updated_at: datetime
+
+
 class TaskInstance(msgspec.Struct, frozen=True):
     """A task instance; state None is "not scheduled yet". `next_kwargs` is JSON text."""
 
@@ -214,6 +232,7 @@ class ParsedFileRecord(msgspec.Struct, frozen=True):
 
 DAG = columns(Dag, tables.dag)
 RUN = columns(Run, tables.dag_run)
+BACKFILL = columns(Backfill, backfill)
 TASK_INSTANCE = columns(TaskInstance, tables.task_instance)
 TRY = columns(Try, tables.task_instance_history)
 JOB = columns(Job, tables.job)

@@ -376,7 +376,7 @@ class Scheduling:
         with self._db.read() as connection:
             return connection.execute(
                 select(t.dag_run)
-                .where(r.dag_id == dag_id, r.run_type == "scheduled")
+                .where(r.dag_id == dag_id, r.run_type.in_(("scheduled", "backfill")))
                 .order_by(func.coalesce(r.logical_date, r.run_after).desc(), r.id.desc())
                 .limit(1)
             ).first()

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, tuple_, update
 
 from gnomon.model.states import FAILURES
 from gnomon.model.states import TaskInstanceState as S
 from gnomon.store import limits, tables
+from gnomon.store.clearing import as_try, batches, clear_in
 from gnomon.store.database import Database
 from gnomon.store.errors import Conflict, Invalid, TaskInstanceNotFound
 from gnomon.store.leader import between_commits
 from gnomon.store.notifier import notify_in
 from gnomon.store.records import RUN, TASK_INSTANCE, TRY, Run, TaskInstance, Try
-from gnomon.store.runs import ORDER, end_task_instances, requeue
-from gnomon.wire.dag import decode
+from gnomon.store.runs import ORDER, end_task_instances
 
 _run = tables.dag_run
 _ti = tables.task_instance
@@ -26,7 +26,6 @@ _history = tables.task_instance_history
 _version = tables.dag_version
 #: States that a user can give to a task instance.
 MARKS = frozenset({S.SUCCESS, S.FAILED, S.SKIPPED})
-_BATCH = 500
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +111,7 @@ class TaskInstances:
             rows = conn.execute(select(*TRY).where(_history.c.ti_id == ti.id).order_by(_history.c.try_number))
             tries = {row.try_number: Try(*row) for row in rows}
         if ti.try_number > 0 and ti.state is not None:
-            tries[ti.try_number] = _as_try(ti)
+            tries[ti.try_number] = as_try(ti)
         return [tries[number] for number in sorted(tries)]
 
     def previous(
@@ -228,12 +227,7 @@ class TaskInstances:
             if prevent_running and any(ti.state in (S.RUNNING, S.RESTARTING) for ti in found):
                 raise Conflict("some of the task instances are running; wait until they are done")
             runs = _runs_of(conn, found)
-            _save_history(self._db, conn, [ti for ti in found if ti.try_number > 0])
-            _restart(conn, [ti.id for ti in found if ti.state in (S.RUNNING, S.RESTARTING)], now)
-            idle = [ti for ti in found if ti.state not in (S.RUNNING, S.RESTARTING)]
-            _back_to_start(conn, idle, runs, now, latest=run_on_latest_version)
-            _forget_decisions(conn, found)
-            _reopen(conn, runs, now, reset=reset_runs, latest=run_on_latest_version)
+            clear_in(self._db, conn, found, runs, now, reset=reset_runs, latest=run_on_latest_version)
             for run in runs:
                 notify_in(conn, "run", run.id)
         return Cleared(found, runs)
@@ -353,127 +347,9 @@ def _selected(conn: Connection, condition: ColumnElement[bool], *, lock: bool = 
     return [TaskInstance(*row) for row in conn.execute(query)]
 
 
-def _batches(ids: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Parts that fit into one statement: SQLite takes 32 766 parameters, older ones 999."""
-    for start in range(0, len(ids), _BATCH):
-        yield ids[start : start + _BATCH]
-
-
 def _runs_of(conn: Connection, found: Iterable[TaskInstance]) -> list[Run]:
     ids = sorted({ti.dag_run_id for ti in found})
     runs: list[Run] = []
-    for batch in _batches(ids):
+    for batch in batches(ids):
         runs += [Run(*row) for row in conn.execute(select(*RUN).where(_run.c.id.in_(batch)).order_by(_run.c.id))]
     return runs
-
-
-# ------------------------------------------------------------------------------------------- steps of a clear
-
-
-def _as_try(ti: TaskInstance) -> Try:
-    fields = {name: getattr(ti, name) for name in Try.__struct_fields__ if name != "ti_id"}
-    return Try(ti_id=ti.id, **fields)
-
-
-def _save_history(db: Database, conn: Connection, tis: Sequence[TaskInstance]) -> None:
-    statement = db.insert(_history)
-    replaced = {name: statement.excluded[name] for name in Try.__struct_fields__ if name not in ("ti_id", "try_number")}
-    statement = statement.on_conflict_do_update(index_elements=[_history.c.ti_id, _history.c.try_number], set_=replaced)
-    rows = [msgspec.structs.asdict(_as_try(ti)) for ti in tis]
-    if rows:
-        conn.execute(statement, rows)
-
-
-def _restart(conn: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Running ones: the scheduler ends the process and lets the try count as one that may be repeated."""
-    for batch in _batches(ids):
-        conn.execute(update(_ti).where(_ti.c.id.in_(batch)).values(state=S.RESTARTING, updated_at=now))
-
-
-def _back_to_start(
-    conn: Connection, tis: Sequence[TaskInstance], runs: Sequence[Run], now: datetime, *, latest: bool
-) -> None:
-    versions = _versions_to_run(conn, runs, latest=latest)
-    retries = _retries(conn, set(versions.values()))
-    alike: dict[tuple[int | None, int | None], list[int]] = {}
-    for ti in tis:
-        version = versions.get(ti.dag_run_id)
-        alike.setdefault((version, retries.get(version, {}).get(ti.task_id)), []).append(ti.id)
-    for (version, left), ids in alike.items():
-        # A task that is no longer in the DAG gets no further try than those it was promised or has used.
-        promised = case((_ti.c.max_tries > _ti.c.try_number, _ti.c.max_tries), else_=_ti.c.try_number)
-        tries = promised if left is None else _ti.c.try_number + left
-        changes = {**_UNSTARTED, "max_tries": tries, "updated_at": now}
-        if version is not None:
-            changes["version_id"] = version
-        for batch in _batches(ids):
-            conn.execute(update(_ti).where(_ti.c.id.in_(batch)).values(**changes))
-    for batch in _batches([ti.id for ti in tis]):
-        for table in (tables.trigger, tables.trigger_event):
-            conn.execute(delete(table).where(table.c.ti_id.in_(batch)))
-
-
-#: What a task instance has before it is scheduled. `seq` goes on counting, so that what was handed over is void.
-_UNSTARTED: dict[str, Any] = {
-    "state": None,
-    "scheduled_at": None,
-    "queued_at": None,
-    "start_date": None,
-    "end_date": None,
-    "first_start": None,
-    "reschedules": 0,
-    "wake_at": None,
-    "worker": None,
-    "hostname": None,
-    "pid": None,
-    "trigger_id": None,
-    "next_method": None,
-    "next_kwargs": None,
-    "error": None,
-}
-
-
-def _versions_to_run(conn: Connection, runs: Iterable[Run], *, latest: bool) -> dict[int, int | None]:
-    """Which DAG version each run goes on with: its own, unless the latest is asked for or its own is gone."""
-    dag = tables.dag
-    current: dict[str, int | None] = {}
-    chosen: dict[int, int | None] = {}
-    for run in runs:
-        if latest or run.version_id is None:
-            if run.dag_id not in current:
-                query = select(dag.c.version_id).where(dag.c.dag_id == run.dag_id)
-                current[run.dag_id] = conn.execute(query).scalar()
-            chosen[run.id] = current[run.dag_id] or run.version_id
-        else:
-            chosen[run.id] = run.version_id
-    return chosen
-
-
-def _retries(conn: Connection, versions: Collection[int | None]) -> dict[int | None, dict[str, int]]:
-    wanted = [version for version in versions if version is not None]
-    rows: Iterable[Row[Any]] = conn.execute(select(_version.c.id, _version.c.data).where(_version.c.id.in_(wanted)))
-    return {row.id: {task.task_id: task.retries for task in decode(row.data).tasks} for row in rows}
-
-
-def _forget_decisions(conn: Connection, tis: Sequence[TaskInstance]) -> None:
-    """A branch that runs again decides again; what others decided about it stays."""
-    skip = tables.skip_decision
-    deciders = [(ti.dag_run_id, ti.task_id, ti.map_index) for ti in tis]
-    for batch in _batches(deciders):
-        conn.execute(delete(skip).where(tuple_(skip.c.dag_run_id, skip.c.by_task_id, skip.c.by_map_index).in_(batch)))
-
-
-def _reopen(conn: Connection, runs: Sequence[Run], now: datetime, *, reset: bool, latest: bool) -> None:
-    if not reset:
-        return
-    ids = [run.id for run in runs]
-    for batch in _batches(ids):
-        counted = {"clear_number": _run.c.clear_number + 1, "queued_at": now, "updated_at": now}
-        conn.execute(update(_run).where(_run.c.id.in_(batch)).values(**counted))
-        requeue(conn, list(batch), now)
-    versions = _versions_to_run(conn, runs, latest=latest)
-    for run in runs:
-        version = versions[run.id]
-        if version is not None and version != run.version_id:
-            # `expanded` False: the scheduler adds the tasks that this version has more, and removes the others.
-            conn.execute(update(_run).where(_run.c.id == run.id).values(version_id=version, expanded=False))

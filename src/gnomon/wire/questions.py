@@ -1,8 +1,9 @@
 """Questions that only a class of a user can answer, and its answers: dag-processor ↔ parser.
 
-A custom timetable says when the next run is, a custom reference what a deadline is counted from. The control side must
-not import them, so it writes a question into the database; the dag-processor hands it to its parser, where a process
-forked for it imports the class, answers, and ends. Times are microseconds since the epoch.
+A custom timetable says when the next run is, a custom reference what a deadline is counted from, a custom partition
+mapper which runs an event is for. The control side must not import them, so it writes a question into the database; the
+dag-processor hands it to its parser, where a process forked for it imports the class, answers, and ends. Times are
+microseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -30,6 +31,13 @@ class ManualAsked(msgspec.Struct, frozen=True, tag="manual"):
     at: int
 
 
+class BetweenAsked(msgspec.Struct, frozen=True, tag="between"):
+    """Asks for all runs with logical dates in these bounds, both inclusive: those of a backfill."""
+
+    earliest: int
+    latest: int
+
+
 class DeadlineAsked(msgspec.Struct, frozen=True, tag="deadline"):
     """Asks from which moment the deadline of this run is counted."""
 
@@ -38,7 +46,52 @@ class DeadlineAsked(msgspec.Struct, frozen=True, tag="deadline"):
     queued_at: int | None = None
 
 
-Asked = NextAsked | ManualAsked | DeadlineAsked
+class KeyAsked(msgspec.Struct, frozen=True, array_like=True):
+    """A partition of an asset: a key upstream in an arrival, one downstream otherwise."""
+
+    #: what is to be told about: an event, or a run to come
+    number: int
+    name: str
+    uri: str
+    key: str
+    #: the date of the run that made the event
+    date: int | None = None
+
+
+class PartitionsAsked(msgspec.Struct, frozen=True, tag="partitions"):
+    """Asks what the mappers of a DAG make of keys."""
+
+    #: the digest of how the DAG maps keys; mappers that do otherwise by now give no answer
+    definition: str
+    #: how many keys one may become, where the mapper does not say
+    limit: int
+    arrivals: list[KeyAsked] = []
+    #: keys downstream, and what is expected for them
+    runs: list[KeyAsked] = []
+
+
+class TryAsked(msgspec.Struct, frozen=True, array_like=True):
+    """A task instance that is about to begin a try, after `try_number` others."""
+
+    ti: int
+    task_id: str
+    map_index: int
+    try_number: int
+    max_tries: int
+    #: its weight with that of its relatives, as its weight_rule sums them up
+    priority_weight: int
+    state: str | None = None
+
+
+class InstancesAsked(msgspec.Struct, frozen=True, tag="instances"):
+    """Asks what policies and weight strategies decide on task instances of a run."""
+
+    #: the RunInfo, as a Workload has it
+    run: bytes
+    tries: list[TryAsked]
+
+
+Asked = NextAsked | ManualAsked | BetweenAsked | DeadlineAsked | PartitionsAsked | InstancesAsked
 
 
 class RunTold(msgspec.Struct, frozen=True, tag="run", omit_defaults=True):
@@ -48,6 +101,12 @@ class RunTold(msgspec.Struct, frozen=True, tag="run", omit_defaults=True):
     end: int
     run_after: int
     run_id: str | None = None
+
+
+class RunsTold(msgspec.Struct, frozen=True, tag="runs"):
+    """The runs, in order: the answer to BetweenAsked."""
+
+    runs: list[RunTold]
 
 
 class NothingTold(msgspec.Struct, frozen=True, tag="nothing"):
@@ -60,7 +119,54 @@ class MomentTold(msgspec.Struct, frozen=True, tag="moment"):
     at: int
 
 
-Told = RunTold | NothingTold | MomentTold
+class KeyTold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a mapper says about a key downstream."""
+
+    key: str
+    date: int | None = None
+    #: why it cannot say the date
+    date_error: str | None = None
+    #: the keys upstream that make it up; None where any one will do
+    expected: list[str] | None = None
+    #: why it cannot say what is expected
+    error: str | None = None
+
+
+class ArrivalTold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a mapper makes of a key upstream: keys downstream, or a refusal (its kind, and why)."""
+
+    keys: list[KeyTold] = []
+    #: what becomes of the date of the run upstream
+    carried: int | None = None
+    refusal: tuple[str, str] | None = None
+
+
+class PartitionsTold(msgspec.Struct, frozen=True, tag="partitions"):
+    """The answer to PartitionsAsked, in its order."""
+
+    arrivals: list[ArrivalTold] = []
+    runs: list[KeyTold] = []
+
+
+class TryTold(msgspec.Struct, frozen=True, array_like=True):
+    """What was decided on a task instance."""
+
+    ti: int
+    try_number: int
+    queue: str
+    pool: str
+    pool_slots: int
+    priority_weight: int
+    max_tries: int
+
+
+class InstancesTold(msgspec.Struct, frozen=True, tag="instances"):
+    """The answer to InstancesAsked, without instances of tasks that are gone."""
+
+    tries: list[TryTold]
+
+
+Told = RunTold | RunsTold | NothingTold | MomentTold | PartitionsTold | InstancesTold
 
 
 class Question(msgspec.Struct, kw_only=True, tag="question"):

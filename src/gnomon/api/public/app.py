@@ -67,6 +67,7 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         f"assets(/(?!.*state-store).*)?|dags/[^/]+/assets/.*|{_RUN}/upstreamAssetEvents",
         ("assets", "queues", "upstream"),
     ),
+    "gnomon.api.public.routes.backfills": (API, "backfills(/.*)?", ("backfills",)),
     "gnomon.api.public.routes.pools": (API, "pools(/.*)?", ("pools",)),
     "gnomon.api.public.routes.admin": (
         API,

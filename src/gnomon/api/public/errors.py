@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from gnomon.api.refusals import AnswerPending, TriggerRefused
+from gnomon.model.backfills import BackfillRefused
 from gnomon.service.config import ConfigError
 from gnomon.store import errors
 from gnomon.store.reads.listing import BadQuery
@@ -25,6 +26,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.StoreError, 500),
     (TriggerRefused, 400),
     (AnswerPending, 503),
+    (BackfillRefused, 422),
     (BadQuery, 400),
     (ConfigError, 500),
 )

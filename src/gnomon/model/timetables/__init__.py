@@ -12,11 +12,12 @@ from gnomon.model.timetables.base import (
     TimetableSpec,
 )
 from gnomon.model.timetables.build import build
-from gnomon.model.timetables.custom import AnswerNeededError, Custom, ManualQuestion, NextQuestion
+from gnomon.model.timetables.custom import AnswerNeededError, BetweenQuestion, Custom, ManualQuestion, NextQuestion
 from gnomon.model.timetables.run_ids import check_manual_run_id, run_id, type_of
 
 __all__ = [
     "AnswerNeededError",
+    "BetweenQuestion",
     "Custom",
     "DataInterval",
     "ManualQuestion",

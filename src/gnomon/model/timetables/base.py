@@ -107,6 +107,21 @@ class Timetable:
         """
         return None
 
+    def runs_between(self, earliest: datetime, latest: datetime, *, now: datetime) -> list[NextRun]:
+        """Return the runs with logical dates in these bounds, both inclusive, whose data intervals are over, in order."""
+        runs: list[NextRun] = []
+        last: DataInterval | None = None
+        while run := self.next_run(last, earliest=earliest, latest=latest, catchup=True, now=now):
+            if run.data_interval.end >= now:
+                break
+            runs.append(run)
+            last = run.data_interval
+        return runs
+
+    def partitions_between(self, earliest: datetime, latest: datetime) -> list[Partition]:
+        """Return the partitions with dates in these bounds, both inclusive; they are read on the schedule's own clock."""
+        return []
+
     def infer_manual_interval(self, at: datetime) -> DataInterval:
         """Return the data interval of a run triggered by hand at, or for, this time."""
         return DataInterval(at, at)

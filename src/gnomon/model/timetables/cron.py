@@ -84,9 +84,9 @@ class CronSchedule:
             raise TimetableError(f"{self.expression!r} never comes due: {error}") from None
         if self._elapsed:
             return moment.astimezone(UTC) + (tick - local)
-        return self._moment(tick)
+        return self.moment(tick)
 
-    def _moment(self, local: datetime) -> datetime:
+    def moment(self, local: datetime) -> datetime:
         """Return the moment a wall clock shows `local`; the second one, or just after the gap."""
         early = local.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
         late = local.replace(tzinfo=self.zone, fold=1).astimezone(UTC)

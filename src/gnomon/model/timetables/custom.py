@@ -23,6 +23,16 @@ class ManualQuestion(NamedTuple):
     at: datetime
 
 
+class BetweenQuestion(NamedTuple):
+    """Asks for all runs with logical dates in these bounds, both inclusive."""
+
+    earliest: datetime
+    latest: datetime
+
+
+Question = NextQuestion | ManualQuestion | BetweenQuestion
+
+
 class AnswerNeededError(Exception):
     """A timetable has to be asked outside of this process, then the same decision can be made again.
 
@@ -31,7 +41,7 @@ class AnswerNeededError(Exception):
         question: what to ask.
     """
 
-    def __init__(self, timetable: Custom, question: NextQuestion | ManualQuestion) -> None:
+    def __init__(self, timetable: Custom, question: Question) -> None:
         super().__init__(f"the timetable {timetable.classpath} has not answered yet")
         self.timetable = timetable
         self.question = question
@@ -60,7 +70,8 @@ class Custom(Timetable):
     ) -> None:
         self.classpath = classpath
         self.data = data
-        self.answers: dict[NextQuestion | ManualQuestion, NextRun | None] = {}
+        self.answers: dict[Question, NextRun | None] = {}
+        self.answers_between: dict[BetweenQuestion, list[NextRun]] = {}
         self._summary = summary
         self._description = description
         self.can_be_scheduled = can_be_scheduled
@@ -90,6 +101,12 @@ class Custom(Timetable):
         if question not in self.answers:
             raise AnswerNeededError(self, question)
         return self.answers[question]
+
+    def runs_between(self, earliest: datetime, latest: datetime, *, now: datetime) -> list[NextRun]:
+        question = BetweenQuestion(earliest, latest)
+        if question not in self.answers_between:
+            raise AnswerNeededError(self, question)
+        return [run for run in self.answers_between[question] if run.data_interval.end < now]
 
     def infer_manual_interval(self, at: datetime) -> DataInterval:
         return self._manual(at).data_interval

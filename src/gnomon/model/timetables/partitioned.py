@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,18 @@ class CronPartition(CronTrigger):
         date = run_after
         for _ in range(abs(self._offset)):
             date = step(date)
+        return self._of(date)
+
+    def partitions_between(self, earliest: datetime, latest: datetime) -> list[Partition]:
+        first, last = (self.schedule.moment(bound.replace(tzinfo=None, fold=0)) for bound in (earliest, latest))
+        found: list[Partition] = []
+        date = self.schedule.at_or_after(first)
+        while date <= last:
+            found.append(self._of(date))
+            date = self.schedule.after(date)
+        return found
+
+    def _of(self, date: datetime) -> Partition:
         return Partition(date.astimezone(self.schedule.zone).strftime(self._form), date)
 
     def date_of(self, partition_key: str) -> datetime:
@@ -38,6 +51,20 @@ class CronPartition(CronTrigger):
         return naive.replace(tzinfo=naive.tzinfo or self.schedule.zone).astimezone(UTC)
 
 
+class PartitionAnswerNeededError(Exception):
+    """Classes of users have to be asked which date a partition has.
+
+    Args:
+        classpath: one of them.
+        data: how the timetable maps keys.
+        assets: names and URIs of those whose keys the classes map.
+    """
+
+    def __init__(self, classpath: str, data: dict[str, Any] | None, assets: Sequence[tuple[str, str]]) -> None:
+        super().__init__(f"{classpath} has to be asked")
+        self.classpath, self.data, self.assets = classpath, data, assets
+
+
 class PartitionedAssets(Assets):
     """A run for each partition of assets."""
 
@@ -46,14 +73,20 @@ class PartitionedAssets(Assets):
     def __init__(self, condition: dict[str, Any] | None, data: dict[str, Any] | None) -> None:
         super().__init__("Partitioned Asset")
         self._condition, self._data = condition or {"any": []}, data
+        #: what users' mappers say of the key that is to be asked for
+        self.own_dates: list[datetime | None] | None = None
 
     def date_of(self, partition_key: str) -> datetime | None:
         from gnomon.model.assets import assets_of
         from gnomon.model.partitions import Mappers, PartitionError, agreed
 
-        mappers = Mappers.of(self._data)
+        mappers, assets = Mappers.of(self._data), list(assets_of(self._condition))
+        asked = [key for key in assets if mappers.asks(*key)]
+        if self.own_dates is None and asked:
+            raise PartitionAnswerNeededError(str(mappers.custom), self._data, asked)
         try:
-            return agreed(mappers.of_asset(*key).date(partition_key) for key in assets_of(self._condition))[0]
+            dates = [mappers.of_asset(*key).date(partition_key) for key in assets if key not in asked]
+            return agreed([*dates, *(self.own_dates or [])])[0]
         except PartitionError as error:
             raise TimetableError(
                 f"Partition key {partition_key!r} is invalid for this timetable's mappers: {error}"

@@ -187,6 +187,9 @@ class AssetOrTime(Timetable):
     ) -> NextRun | None:
         return self._base.next_run(last_automated, earliest=earliest, latest=latest, catchup=catchup, now=now)
 
+    def runs_between(self, earliest: datetime, latest: datetime, *, now: datetime) -> list[NextRun]:
+        return self._base.runs_between(earliest, latest, now=now)
+
     def infer_manual_interval(self, at: datetime) -> DataInterval:
         return self._base.infer_manual_interval(at)
 

@@ -1,0 +1,45 @@
+"""Backfills."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+_KEY = sa.BIGINT().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Make the table."""
+    op.create_table(
+        "backfill",
+        sa.Column("id", _KEY, autoincrement=True, nullable=False),
+        sa.Column("dag_id", sa.String(length=250), nullable=False),
+        sa.Column("from_date", sa.BigInteger(), nullable=False),
+        sa.Column("to_date", sa.BigInteger(), nullable=False),
+        sa.Column("dag_run_conf", sa.Text(), nullable=True),
+        sa.Column("is_paused", sa.Boolean(), nullable=False),
+        sa.Column("reprocess_behavior", sa.String(length=20), nullable=False),
+        sa.Column("max_active_runs", sa.Integer(), nullable=False),
+        sa.Column("triggering_user_name", sa.String(length=512), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("completed_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backfill")),
+    )
+    op.create_index(op.f("ix_backfill_dag_id"), "backfill", ["dag_id"])
+    op.create_index(
+        "ix_backfill_active",
+        "backfill",
+        ["dag_id"],
+        unique=True,
+        sqlite_where=sa.text("completed_at IS NULL"),
+        postgresql_where=sa.text("completed_at IS NULL"),
+    )
+
+
+def downgrade() -> None:
+    """Drop the table."""
+    op.drop_table("backfill")
