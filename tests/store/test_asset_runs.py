@@ -365,7 +365,7 @@ def test_a_fan_out_makes_a_run_for_each_member_with_its_date(store: Store) -> No
     ("mapper", "key", "event"),
     [
         ({"kind": "allowed", "keys": ["x"]}, "y", "failed to map partition_key"),
-        ({"kind": "custom", "classpath": "my.Mapper"}, "x", "failed to map partition_key"),
+        ({"kind": "unheard of", "classpath": "my.Mapper"}, "x", "failed to map partition_key"),
         ({"kind": "start_of", "unit": "day"}, "no date", "failed to map partition_key"),
         ({"kind": "identity"}, None, "missing partition key"),
     ],

@@ -100,12 +100,12 @@ def trigger_run(store: Store, versions: VersionCache, request: TriggerRequest) -
         triggered_by=request.triggered_by,
         user=request.user,
         partition_key=request.partition_key,
-        partition_date=_date_of_partition(timetable, request),
+        partition_date=_date_of_partition(store, timetable, request),
         version_id=dag.version_id,
     )
 
 
-def _date_of_partition(timetable: Timetable, request: TriggerRequest) -> datetime | None:
+def _date_of_partition(store: Store, timetable: Timetable, request: TriggerRequest) -> datetime | None:
     key = request.partition_key
     if key is None:
         return None
@@ -114,7 +114,7 @@ def _date_of_partition(timetable: Timetable, request: TriggerRequest) -> datetim
     if not key.strip():
         raise TriggerRefused("partition_key must not be empty or whitespace-only.")
     try:
-        return timetable.date_of(key)
+        return inference.date_of_partition(store, request.dag_id, timetable, key, patience=request.patience)
     except TimetableError as error:
         raise TriggerRefused(str(error)) from None
 

@@ -1,18 +1,21 @@
 """How the partition of an upstream event becomes that of the run downstream: mappers, windows and policies, from data.
 
 A mapper takes a key upstream to one or several keys downstream. Where many keys upstream make one downstream (a
-rollup), it also says which ones, and its policy how many of them have to be there. A custom class cannot be evaluated
-here, for it is user code.
+rollup), it also says which ones, and its policy how many of them have to be there. What has a custom class in it
+cannot be evaluated here, for that is user code: it is asked, see `store.partition_answers`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from gnomon.model.timetables.cron import zone
 
@@ -210,11 +213,19 @@ class StartOf(_Dateless):
         return zone(self.timezone)
 
     def downstream(self, key: str) -> list[str]:
-        moment = _parse(key, self.input_format)
-        moment = self._local(moment) if moment.tzinfo is None else moment.astimezone(self._zone)
-        return [self.format(_START[self.unit](moment))]
+        return [self.format(self.start(self.moment(key)))]
 
-    def _local(self, naive: datetime) -> datetime:
+    def moment(self, key: str) -> datetime:
+        """Return the moment that a key upstream stands for."""
+        moment = _parse(key, self.input_format)
+        return self.local(moment) if moment.tzinfo is None else moment.astimezone(self._zone)
+
+    def start(self, moment: datetime) -> datetime:
+        """Return the start of the period that a moment is in."""
+        return _START[self.unit](moment)
+
+    def local(self, naive: datetime) -> datetime:
+        """Return a time without zone as one of the mapper's zone."""
         # By way of UTC: a time that the clock skips is then the one after the change, as Airflow has it.
         return naive.replace(tzinfo=self._zone).astimezone(UTC).astimezone(self._zone)
 
@@ -236,11 +247,11 @@ class StartOf(_Dateless):
 
     def encode(self, value: Any) -> str:
         naive = value if value.tzinfo is None else value.astimezone(self._zone).replace(tzinfo=None)
-        return self._local(naive).strftime(self.input_format)
+        return self.local(naive).strftime(self.input_format)
 
     def date(self, key: str) -> datetime | None:
-        start = _START[self.unit](self.decode(key))
-        return self._local(start) if start.tzinfo is None else start
+        start = self.start(self.decode(key))
+        return self.local(start) if start.tzinfo is None else start
 
 
 @dataclass(frozen=True)
@@ -363,6 +374,28 @@ _KINDS: dict[str, Callable[[Spec], Mapper]] = {
 }
 
 
+def is_custom(spec: Spec) -> bool:
+    """Return whether a class of a user's has to be asked to evaluate a mapper."""
+    kind = spec.get("kind")
+    if kind == "custom":
+        return True
+    parts = [spec[name] for name in ("mapper", "window", "downstream") if name in spec]
+    return any(map(is_custom, [*parts, *(spec.get("mappers", ()) if kind in ("chain", "product") else ())]))
+
+
+def classpath_of(spec: Spec) -> str:
+    """Return the import path of the user's class in a mapper."""
+    if spec.get("kind") == "custom":
+        return str(spec["classpath"])
+    parts = [spec[name] for name in ("mapper", "window", "downstream") if name in spec]
+    return next(classpath_of(part) for part in [*parts, *spec.get("mappers", ())] if is_custom(part))
+
+
+def definition_of(data: Spec | None) -> str:
+    """Return the digest of how a partitioned timetable maps keys."""
+    return hashlib.sha256(msgspec.json.encode(data or {}, order="deterministic")).hexdigest()
+
+
 @dataclass(frozen=True)
 class Mappers:
     """Which mapper is for which asset."""
@@ -383,7 +416,25 @@ class Mappers:
         Raises:
             PartitionError: it cannot be evaluated.
         """
-        return build(self.names.get(name) or self.uris.get(uri) or self.default)
+        return build(self.spec_of(name, uri))
+
+    def spec_of(self, name: str, uri: str) -> Spec:
+        """Return what the mapper for an asset is made from."""
+        return self.names.get(name) or self.uris.get(uri) or self.default
+
+    def asks(self, name: str, uri: str) -> bool:
+        """Return whether a class of a user's maps the keys of an asset."""
+        return is_custom(self.spec_of(name, uri))
+
+    @cached_property
+    def custom(self) -> str | None:
+        """The import path of a user's class that takes part; None if there is none."""
+        specs = (self.default, *self.names.values(), *self.uris.values())
+        return next((classpath_of(spec) for spec in specs if is_custom(spec)), None)
+
+    def enough(self, name: str, uri: str, arrived: Collection[str], expected: Collection[str] | None) -> bool:
+        """Return whether what arrived of an asset is enough, where a user's class has said what is expected."""
+        return expected is None or enough(self.spec_of(name, uri).get("wait") or {}, arrived, expected)
 
 
 def agreed(dates: Iterable[datetime | None]) -> tuple[datetime | None, bool]:

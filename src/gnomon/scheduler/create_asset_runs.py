@@ -53,8 +53,17 @@ class CreateAssetRuns:
         self.look(event.dag_id, turn)
         turn.dags[event.dag_id] = None
 
-    def look(self, dag_id: str, turn: Turn) -> None:
-        """Create the run of a DAG if its assets allow it."""
+    def answered(self, dag_id: str, turn: Turn) -> None:
+        """What maps the partitions of a DAG has answered, or cannot."""
+        self.look(dag_id, turn)
+        turn.dags[dag_id] = None
+
+    def look(self, dag_id: str, turn: Turn, *, anew: bool = False) -> None:
+        """Create the run of a DAG if its assets allow it.
+
+        Args:
+            anew: whether the DAG's file or its pause has changed, so that users' classes may answer now.
+        """
         self.held.discard(dag_id)
         dag = self._world.dags.get(dag_id) or self._world.load_dag(dag_id)
         if dag is None or dag.is_paused or dag.is_stale or dag.row.timetable_type not in KINDS:
@@ -68,7 +77,7 @@ class CreateAssetRuns:
         spec = version.dag.timetable
         waiting = Waiting(dag_id, spec.assets or {}, version.dag.catchup, spec.data)
         if spec.kind == PARTITIONED:
-            self._create_partitions(dag, waiting, turn)
+            self._create_partitions(dag, waiting, turn, anew=anew)
         elif self._world.active_runs(dag_id) >= dag.max_active_runs:
             self.held.add(dag_id)
         else:
@@ -88,12 +97,12 @@ class CreateAssetRuns:
         if made is not None:
             self._begin(dag, [made], turn)
 
-    def _create_partitions(self, dag: Dag, waiting: Waiting, turn: Turn) -> None:
+    def _create_partitions(self, dag: Dag, waiting: Waiting, turn: Turn, *, anew: bool) -> None:
         def make(at: int, key: str, date: datetime | int | None) -> dict[str, Any]:
             return {**self._run(dag, turn, at), "partition_key": key, "partition_date": date}
 
         try:
-            made = self._world.store.asset_runs.create_partitions(waiting, make, turn.batch.epoch, turn.now)
+            made = self._world.store.asset_runs.create_partitions(waiting, make, turn.batch.epoch, turn.now, anew=anew)
         except (PartitionError, TimetableError) as error:
             log.error("the partitions of a DAG cannot be evaluated", dag_id=dag.dag_id, error=str(error))
             return

@@ -60,16 +60,24 @@ class PartitionedAssetTimetable(AssetTriggeredTimetable):
         """The words "Partitioned Asset"."""
         return "Partitioned Asset"
 
-    def fields(self) -> dict[str, Any]:
-        """Return the condition, and the mappers by name and by URI."""
+    def _by_asset(self) -> tuple[dict[str, Any], dict[str, Any]]:
         names, uris = {}, {}
         for of, mapper in self.partition_mapper_config.items():
-            data = mapper.as_data()
             for key, _ in of.iter_assets():
-                names[key.name] = uris[key.uri] = data
+                names[key.name] = uris[key.uri] = mapper
             for ref in of.iter_asset_refs():
                 kind, value = next(iter(vars(ref).items()))
-                (names if kind == "name" else uris)[value] = data
+                (names if kind == "name" else uris)[value] = mapper
+        return names, uris
+
+    def get_partition_mapper(self, *, name: str = "", uri: str = "") -> Any:
+        """Return the mapper for an asset."""
+        names, uris = self._by_asset()
+        return names.get(name) or uris.get(uri) or self.default_partition_mapper
+
+    def fields(self) -> dict[str, Any]:
+        """Return the condition, and the mappers by name and by URI."""
+        names, uris = ({of: mapper.as_data() for of, mapper in by.items()} for by in self._by_asset())
         mappers = {"default": self.default_partition_mapper.as_data(), "names": names, "uris": uris}
         return {**super().fields(), "data": mappers}
 

@@ -1,15 +1,63 @@
 """Partitions of assets: how the partition of an upstream event becomes that of the run downstream.
 
 What these classes say is data for the scheduler, which works it out with `gnomon.model.partitions`; so do they, when
-somebody asks them. A subclass of the user's own cannot be evaluated there.
+somebody asks them. A subclass of the user's own is asked itself, see `gnomon.parsing.partition_answers`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gnomon.sdk.partition_data import custom_data
+from gnomon.sdk.partition_windows import (
+    DayWindow,
+    HourWindow,
+    MinimumCount,
+    MonthWindow,
+    QuarterWindow,
+    SegmentWindow,
+    WaitForAll,
+    WaitPolicy,
+    WeekWindow,
+    Window,
+    YearWindow,
+)
+
+if TYPE_CHECKING:
+    from gnomon.model import partitions as model
+
+__all__ = [
+    "AllowedKeyMapper",
+    "ChainMapper",
+    "DayWindow",
+    "FanOutMapper",
+    "FixedKeyMapper",
+    "HourWindow",
+    "IdentityMapper",
+    "MinimumCount",
+    "MonthWindow",
+    "PartitionMapper",
+    "ProductMapper",
+    "QuarterWindow",
+    "RollupMapper",
+    "SegmentWindow",
+    "StartOfDayMapper",
+    "StartOfHourMapper",
+    "StartOfMonthMapper",
+    "StartOfQuarterMapper",
+    "StartOfWeekMapper",
+    "StartOfYearMapper",
+    "WaitForAll",
+    "WaitPolicy",
+    "WeekWindow",
+    "Window",
+    "YearWindow",
+]
+
+
+_PAIR = ("decode_downstream", "encode_upstream")
 
 
 class PartitionMapper:
@@ -27,15 +75,37 @@ class PartitionMapper:
             raise ValueError(f"max_downstream_keys must be a positive integer or None, got {max_downstream_keys!r}")
         self.max_downstream_keys = max_downstream_keys
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = [getattr(cls, name) is not getattr(PartitionMapper, name) for name in _PAIR]
+        if own[0] is not own[1]:
+            raise TypeError(f"{cls.__qualname__} has to define both of {' and '.join(_PAIR)}, or none of them")
+
     def as_data(self) -> dict[str, Any]:
-        """Return the mapper as data; one of the user's own is only named."""
-        if type(self).__module__ != __name__:
-            return {"kind": "custom", "classpath": f"{type(self).__module__}.{type(self).__qualname__}"}
+        """Return the mapper as data; of one of the user's own, its name and what it says of itself."""
+        if type(self).__module__ == __name__:
+            return self._whole(self._fields())
+        data = custom_data(self, needs="to_downstream", base=PartitionMapper)
+        if self.is_rollup:
+            data["wait"] = getattr(self, "wait_policy", None) or WaitForAll()
+            data["wait"] = data["wait"].as_data()
+        return self._whole(data)
+
+    def _whole(self, fields: dict[str, Any]) -> dict[str, Any]:
         limit = {} if self.max_downstream_keys is None else {"max": self.max_downstream_keys}
-        return {**self._fields(), **limit}
+        return {**fields, **limit}
 
     def _fields(self) -> dict[str, Any]:
         raise NotImplementedError(f"{type(self).__name__} does not define to_downstream()")
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what tells one mapper of a class from another."""
+        return {} if self.max_downstream_keys is None else {"max_downstream_keys": self.max_downstream_keys}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> PartitionMapper:
+        """Return the mapper that `serialize` wrote."""
+        return cls(max_downstream_keys=data.get("max_downstream_keys"))
 
     def to_downstream(self, key: str) -> str | Iterable[str]:
         """Return the key or keys downstream.
@@ -43,10 +113,24 @@ class PartitionMapper:
         Raises:
             ValueError: the key does not fit.
         """
-        from gnomon.model.partitions import build
+        raise NotImplementedError(f"{type(self).__name__} does not define to_downstream()")
 
-        keys = build(self.as_data()).downstream(key)
-        return keys[0] if len(keys) == 1 and not isinstance(self, FanOutMapper) else keys
+    def decode_downstream(self, downstream_key: str) -> Any:
+        """Return what a key downstream stands for, in the form that windows take."""
+        return downstream_key
+
+    def encode_upstream(self, decoded: Any) -> str:
+        """Return the key upstream of a member of a window."""
+        encoded: str = decoded
+        return encoded
+
+    def to_partition_date(self, downstream_key: str) -> datetime | None:
+        """Return the moment that a key downstream stands for, if it does."""
+        return None
+
+    def carry_partition_date(self, source_partition_date: datetime | None) -> datetime | None:
+        """Return what becomes of the date of the run upstream."""
+        return None
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -58,14 +142,36 @@ class PartitionMapper:
         return f"{type(self).__name__}({self.as_data()})"
 
 
-class IdentityMapper(PartitionMapper):
+class _Modelled(PartitionMapper):
+    """A mapper that comes with the SDK; a class of the user's that inherits from it may have parts of its own."""
+
+    def _model(self) -> model.Mapper:
+        from gnomon.model.partitions import build
+
+        return build(self._whole(self._fields()))
+
+    def to_downstream(self, key: str) -> str | Iterable[str]:
+        """Return the key or keys downstream."""
+        keys = self._model().downstream(key)
+        return keys[0] if len(keys) == 1 else keys
+
+    def to_partition_date(self, downstream_key: str) -> datetime | None:
+        """Return the moment that a key downstream stands for, if it does."""
+        return self._model().date(downstream_key)
+
+
+class IdentityMapper(_Modelled):
     """The same key."""
+
+    def carry_partition_date(self, source_partition_date: datetime | None) -> datetime | None:
+        """Return the date of the run upstream, for the key stays too."""
+        return source_partition_date
 
     def _fields(self) -> dict[str, Any]:
         return {"kind": "identity"}
 
 
-class FixedKeyMapper(PartitionMapper):
+class FixedKeyMapper(_Modelled):
     """Always one key."""
 
     def __init__(self, downstream_key: str, **kwargs: Any) -> None:
@@ -78,7 +184,7 @@ class FixedKeyMapper(PartitionMapper):
         return {"kind": "fixed", "key": self.downstream_key}
 
 
-class AllowedKeyMapper(PartitionMapper):
+class AllowedKeyMapper(_Modelled):
     """The same key, if it is one of some."""
 
     def __init__(self, allowed_keys: Sequence[str], **kwargs: Any) -> None:
@@ -89,7 +195,7 @@ class AllowedKeyMapper(PartitionMapper):
         return {"kind": "allowed", "keys": self.allowed_keys}
 
 
-class ChainMapper(PartitionMapper):
+class ChainMapper(_Modelled):
     """Several mappers, one after the other."""
 
     def __init__(
@@ -106,8 +212,13 @@ class ChainMapper(PartitionMapper):
     def _fields(self) -> dict[str, Any]:
         return {"kind": "chain", "mappers": [mapper.as_data() for mapper in self.mappers]}
 
+    def _model(self) -> model.Mapper:
+        from gnomon.model.partitions import Chain
 
-class ProductMapper(PartitionMapper):
+        return Chain(self.max_downstream_keys, tuple(map(as_model, self.mappers)))
+
+
+class ProductMapper(_Modelled):
     """A key of several parts; each part has a mapper of its own."""
 
     def __init__(
@@ -126,8 +237,13 @@ class ProductMapper(PartitionMapper):
         mappers = [mapper.as_data() for mapper in self.mappers]
         return {"kind": "product", "mappers": mappers, "delimiter": self.delimiter}
 
+    def _model(self) -> model.Mapper:
+        from gnomon.model.partitions import Product
 
-class _StartOf(PartitionMapper):
+        return Product(self.max_downstream_keys, tuple(map(as_model, self.mappers)), self.delimiter)
+
+
+class _StartOf(_Modelled):
     expected_decoded_type = datetime
     unit: ClassVar[str]
     default_output_format: ClassVar[str] = "%Y-%m-%d"
@@ -151,6 +267,48 @@ class _StartOf(PartitionMapper):
         zone = self.timezone if isinstance(self.timezone, str) else name_of(self.timezone)
         formats = {"input_format": self.input_format, "output_format": self.output_format}
         return {"kind": "start_of", "unit": self.unit, "timezone": zone, **formats}
+
+    def _start_of(self) -> model.StartOf:
+        from gnomon.model.partitions import StartOf
+
+        made = self._model()
+        assert isinstance(made, StartOf)
+        return made
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the zone and the formats."""
+        fields = {name: value for name, value in self._fields().items() if name not in ("kind", "unit")}
+        return {**fields, **super().serialize()}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> PartitionMapper:
+        """Return the mapper that `serialize` wrote."""
+        return cls(**data)
+
+    def normalize(self, dt: datetime) -> datetime:
+        """Return the start of the period that a moment is in."""
+        return self._start_of().start(dt)
+
+    def format(self, dt: datetime) -> str:
+        """Return the key downstream of a period that begins then."""
+        return self._start_of().format(dt)
+
+    def to_downstream(self, key: str) -> str | Iterable[str]:
+        """Return the key of the period that a key is in."""
+        return self.format(self.normalize(self._start_of().moment(key)))
+
+    def decode_downstream(self, downstream_key: str) -> datetime:
+        """Return when the period of a key begins."""
+        return self._start_of().decode(downstream_key)
+
+    def encode_upstream(self, decoded: Any) -> str:
+        """Return the key upstream of a moment."""
+        return self._start_of().encode(decoded)
+
+    def to_partition_date(self, downstream_key: str) -> datetime | None:
+        """Return when the period of a key begins, as a moment of the mapper's zone."""
+        start = self.normalize(self.decode_downstream(downstream_key))
+        return self._start_of().local(start) if start.tzinfo is None else start
 
 
 class StartOfHourMapper(_StartOf):
@@ -194,152 +352,10 @@ class StartOfYearMapper(_StartOf):
     default_output_format = "%Y"
 
 
-# ------------------------------------------------------------------------------------ policies and windows
-
-
-class WaitPolicy:
-    """When a run that collects several partitions may start."""
-
-    def as_data(self) -> dict[str, Any]:
-        """Return the policy as data."""
-        raise NotImplementedError(f"{type(self).__name__}: use WaitForAll or MinimumCount")
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
-
-    def __hash__(self) -> int:
-        return hash((type(self), *vars(self).values()))
-
-
-class WaitForAll(WaitPolicy):
-    """When all of them are there."""
-
-    def as_data(self) -> dict[str, Any]:
-        """Return the policy as data."""
-        return {"kind": "all"}
-
-
-class MinimumCount(WaitPolicy):
-    """When so many of them are there; a negative number is how many may be missing."""
-
-    def __init__(self, n: int) -> None:
-        if not isinstance(n, int) or isinstance(n, bool) or n == 0:
-            raise ValueError(f"MinimumCount takes an integer other than 0, not {n!r}: 0 would always fire")
-        self.n = n
-
-    def as_data(self) -> dict[str, Any]:
-        """Return the policy as data."""
-        return {"kind": "minimum", "n": self.n}
-
-
-class Window:
-    """A range of partitions."""
-
-    class Direction(StrEnum):
-        """Which way the range goes."""
-
-        FORWARD = "forward"
-        BACKWARD = "backward"
-
-    expected_decoded_type: ClassVar[type] = str
-    kind: ClassVar[str] = ""
-
-    def __init__(self, *, direction: Window.Direction = Direction.FORWARD) -> None:
-        self.direction = self.Direction(direction)
-
-    def serialize(self) -> dict[str, Any]:
-        """Return the window as data."""
-        return {"direction": self.direction.value}
-
-    @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> Window:
-        """Return the window that `serialize` wrote."""
-        return cls(direction=cls.Direction(data["direction"]))
-
-    def as_data(self) -> dict[str, Any]:
-        """Return the window as data; one of the user's own is only named."""
-        if type(self).__module__ != __name__:
-            return {"kind": "custom", "classpath": f"{type(self).__module__}.{type(self).__qualname__}"}
-        return {"kind": self.kind, **self.serialize()}
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
-
-    def __hash__(self) -> int:
-        return hash((type(self), repr(self.serialize())))
-
-
-class _TimeWindow(Window):
-    expected_decoded_type = datetime
-
-
-class HourWindow(_TimeWindow):
-    """The minutes of an hour."""
-
-    kind = "hour"
-
-
-class DayWindow(_TimeWindow):
-    """The hours of a day."""
-
-    kind = "day"
-
-
-class WeekWindow(_TimeWindow):
-    """The days of a week."""
-
-    kind = "week"
-
-
-class MonthWindow(_TimeWindow):
-    """The days of a month."""
-
-    kind = "month"
-
-
-class QuarterWindow(_TimeWindow):
-    """The months of a quarter."""
-
-    kind = "quarter"
-
-
-class YearWindow(_TimeWindow):
-    """The months of a year."""
-
-    kind = "year"
-
-
-class SegmentWindow(Window):
-    """A fixed set of segments."""
-
-    kind = "segments"
-
-    def __init__(self, segments: Iterable[str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if isinstance(segments, str):
-            raise ValueError("SegmentWindow takes several segment keys, not a string")
-        given = list(segments)
-        for index, key in enumerate(given):
-            if not isinstance(key, str) or not key:
-                raise ValueError(f"SegmentWindow segment keys must be non-empty str; got {key!r} at index {index}")
-        if not given:
-            raise ValueError("SegmentWindow requires at least one segment key; got an empty iterable.")
-        self.segments = frozenset(given)
-
-    def serialize(self) -> dict[str, Any]:
-        """Return the window as data."""
-        return {"segments": sorted(self.segments)}
-
-    @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> SegmentWindow:
-        """Return the window that `serialize` wrote."""
-        return cls(data["segments"])
-
-
 # ----------------------------------------------------------------------------------- of many, and into many
 
 
-class RollupMapper(PartitionMapper):
+class RollupMapper(_Modelled):
     """Many partitions upstream make one downstream.
 
     Args:
@@ -367,8 +383,26 @@ class RollupMapper(PartitionMapper):
         parts = {"mapper": self.upstream_mapper.as_data(), "window": self.window.as_data()}
         return {"kind": "rollup", **parts, "wait": self.wait_policy.as_data()}
 
+    def _model(self) -> model.Mapper:
+        from gnomon.model.partitions import Rollup
 
-class FanOutMapper(PartitionMapper):
+        wait = tuple(self.wait_policy.as_data().items())
+        return Rollup(self.max_downstream_keys, as_model(self.upstream_mapper), as_window(self.window), wait)
+
+    def to_downstream(self, key: str) -> str | Iterable[str]:
+        """Return the key of the whole."""
+        return self.upstream_mapper.to_downstream(key)
+
+    def to_upstream(self, downstream_key: str) -> frozenset[str]:
+        """Return the keys upstream that make up a key."""
+        return self._model().expected(downstream_key)  # type: ignore[attr-defined]
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the parts."""
+        return {**self._fields(), **super().serialize()}
+
+
+class FanOutMapper(_Modelled):
     """One partition upstream makes many downstream.
 
     Args:
@@ -407,3 +441,36 @@ class FanOutMapper(PartitionMapper):
     def _fields(self) -> dict[str, Any]:
         parts = {"mapper": self.upstream_mapper.as_data(), "window": self.window.as_data()}
         return {"kind": "fan_out", **parts, "downstream": self.downstream_mapper.as_data()}
+
+    def _model(self) -> model.Mapper:
+        from gnomon.model.partitions import FanOut
+
+        mappers = as_model(self.upstream_mapper), as_window(self.window), as_model(self.downstream_mapper)
+        return FanOut(self.max_downstream_keys, *mappers)
+
+    def to_downstream(self, key: str) -> list[str]:
+        """Return the keys of the parts."""
+        return self._model().downstream(key)
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the parts."""
+        return {**self._fields(), **super().serialize()}
+
+
+def as_model(mapper: PartitionMapper) -> model.Mapper:
+    """Return a mapper for the model; one of the user's own is asked by it."""
+    from gnomon.sdk.own_partitions import OwnMapper
+
+    return mapper._model() if _is_ours(mapper) else OwnMapper(mapper)  # type: ignore[attr-defined]
+
+
+def as_window(window: Window) -> model.Window:
+    """Return a window for the model; one of the user's own is asked by it."""
+    from gnomon.model.partitions import window as build
+    from gnomon.sdk.own_partitions import OwnWindow
+
+    return build(window.as_data()) if type(window).__module__ == Window.__module__ else OwnWindow(window)
+
+
+def _is_ours(mapper: PartitionMapper) -> bool:
+    return type(mapper).__module__ == __name__

@@ -13,10 +13,12 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from gnomon.model.assets import AssetKey, Expression, Known, aliases_of, is_met, references_of
-from gnomon.model.partitions import Mappers
+from gnomon.model.partitions import Mappers, definition_of
 from gnomon.store import partition_queue
 from gnomon.store.database import Database, Statement
 from gnomon.store.errors import LeadershipLost
+from gnomon.store.partition_answers import Answers
+from gnomon.store.questions import Questions
 from gnomon.store.tables import dag_run
 
 _LEADS = Statement("UPDATE leader SET epoch = :epoch WHERE role = 'scheduler' AND epoch = :epoch")
@@ -24,6 +26,7 @@ _QUEUED = Statement(
     "SELECT dag_id, count(*), max(updated_at) FROM asset_queue GROUP BY dag_id"
     " UNION ALL SELECT r.dag_id, count(*), max(e.event_id) FROM partition_run r"
     " JOIN partition_event e ON e.partition_run_id = r.id GROUP BY r.dag_id"
+    " UNION ALL SELECT dag_id, count(*), max(event_id) FROM partition_arrival GROUP BY dag_id"
 )
 _QUEUE = Statement(
     "SELECT a.name, a.uri, q.updated_at FROM asset_queue q JOIN asset a ON a.id = q.asset_id WHERE q.dag_id = :dag_id"
@@ -79,6 +82,7 @@ class AssetRuns:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._questions = Questions(database)
 
     def queued(self) -> list[tuple[str, int, int]]:
         """Return the DAGs with something in their queues, how much it is, and a number that grows with it."""
@@ -104,26 +108,47 @@ class AssetRuns:
             _EMPTY.run(conn, dag_id=waiting.dag_id)
             return run_id
 
-    def create_partitions(self, waiting: Waiting, make: MakePartitionRun, epoch: int, now: int) -> list[int]:
+    def create_partitions(
+        self, waiting: Waiting, make: MakePartitionRun, epoch: int, now: int, *, anew: bool = False
+    ) -> list[int]:
         """Create a run for each partition of a DAG that is complete; return their numbers.
+
+        Args:
+            anew: whether users' mappers that could not answer are asked again at once.
 
         Raises:
             LeadershipLost: the epoch is no longer the leader's.
             PartitionError: keys cannot be mapped.
         """
         mappers = Mappers.of(waiting.data)
-        made: list[int] = []
         with self._db.write() as conn:
             _check_epoch(conn, epoch)
-            for one in partition_queue.pending(conn, waiting.dag_id, partition_queue.definition_of(waiting.data)):
-                if not is_met(waiting.condition, _known(conn, waiting.condition, _complete(mappers, one))):
-                    continue
-                run_id = _insert(conn, make(now + len(made), one.key, partition_queue.date_of(mappers, one)))
-                for event_id, _, _ in one.events:
-                    _CONSUME_ONE.run(conn, run_id=run_id, event_id=event_id)
-                partition_queue.drop(conn, one.id)
-                made.append(run_id)
-        return made
+            if mappers.custom is None:
+                return self._create_complete(conn, waiting, mappers, make, now)[0]
+            answers = Answers(conn, self._questions, waiting.dag_id, mappers, waiting.data, now)
+            answers.take(anew=anew)
+            made, left = self._create_complete(conn, waiting, mappers, make, now)
+            answers.ask(left)
+            return made
+
+    @staticmethod
+    def _create_complete(
+        conn: Connection, waiting: Waiting, mappers: Mappers, make: MakePartitionRun, now: int
+    ) -> tuple[list[int], list[partition_queue.Pending]]:
+        """Return the runs that were made, and the partitions that are left."""
+        made: list[int] = []
+        left: list[partition_queue.Pending] = []
+        definition = definition_of(waiting.data)
+        for one in partition_queue.pending(conn, waiting.dag_id, definition, told=mappers.custom is not None):
+            if not is_met(waiting.condition, _known(conn, waiting.condition, _complete(mappers, one))):
+                left.append(one)
+                continue
+            run_id = _insert(conn, make(now + len(made), one.key, partition_queue.date_of(mappers, one)))
+            for event_id, _, _ in one.events:
+                _CONSUME_ONE.run(conn, run_id=run_id, event_id=event_id)
+            partition_queue.drop(conn, one.id)
+            made.append(run_id)
+        return made, left
 
 
 def _check_epoch(conn: Connection, epoch: int) -> None:
@@ -153,7 +178,14 @@ def _complete(mappers: Mappers, one: partition_queue.Pending) -> set[AssetKey]:
     arrived: dict[AssetKey, set[str]] = {}
     for _, source, key in one.events:
         arrived.setdefault(key, set()).add(source)
-    return {key for key, sources in arrived.items() if mappers.of_asset(*key).complete(one.key, sources)}
+    return {key for key, sources in arrived.items() if _is_complete(mappers, one, key, sources)}
+
+
+def _is_complete(mappers: Mappers, one: partition_queue.Pending, key: AssetKey, sources: set[str]) -> bool:
+    if not mappers.asks(*key):
+        return mappers.of_asset(*key).complete(one.key, sources)
+    told = one.told.get(key)
+    return told is not None and told.error is None and mappers.enough(*key, sources, told.expected)
 
 
 def _insert(conn: Connection, values: dict[str, Any]) -> int:

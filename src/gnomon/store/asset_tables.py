@@ -154,6 +154,33 @@ partition_event = Table(
     Column("source_key", String(250), nullable=False),
 )
 
+#: What a user's mapper says of a run to come and one of its assets.
+partition_told = Table(
+    "partition_told",
+    metadata,
+    Column("partition_run_id", Key, ForeignKey("partition_run.id", ondelete="CASCADE"), primary_key=True),
+    Column("asset_id", Key, ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True, index=True),
+    #: the keys upstream that make it up; NULL where any one will do
+    Column("expected", Json),
+    Column("date", Instant),
+    #: why there is no date, and why it is not known what is expected
+    Column("date_error", Text),
+    Column("error", Text),
+)
+
+#: An event for a DAG whose mapper is a user's: it waits to be asked which runs it is for.
+partition_arrival = Table(
+    "partition_arrival",
+    metadata,
+    _of_dag(),
+    Column("event_id", Key, ForeignKey("asset_event.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("asset_id", Key, ForeignKey("asset.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("source_key", String(250), nullable=False),
+    Column("date", Instant),
+    Column("definition", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
 #: A trigger that watches for assets, shared by all that describe the same one.
 watcher = Table(
     "watcher",

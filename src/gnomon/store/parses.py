@@ -56,7 +56,7 @@ _DROP_WARNINGS = Statement(
     f" AND warning_type NOT IN ('{asset_references.CONFLICT}', '{questions.WARNING}')"
 )
 # What the timetable of an earlier version was asked, and that it did not answer, is over.
-_FORGET_QUESTION = Statement("DELETE FROM question WHERE dag_id = :dag_id AND kind = 'next'")
+_FORGET_QUESTION = Statement(f"DELETE FROM question WHERE dag_id = :dag_id AND kind IN {questions.LASTING}")
 _FORGET_SILENCE = Statement(f"DELETE FROM dag_warning WHERE dag_id = :dag_id AND warning_type = '{questions.WARNING}'")
 _DROP_ERROR = Statement("DELETE FROM import_error WHERE bundle_name = :bundle AND filename = :path")
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +12,9 @@ import structlog
 from sqlalchemy import Connection
 
 from gnomon.model.assets import AssetKey
-from gnomon.model.partitions import Mapper, Mappers
+from gnomon.model.partitions import Mappers, agreed, definition_of
 from gnomon.store.database import Statement
+from gnomon.store.types import from_micros
 
 log = structlog.get_logger("store")
 
@@ -45,6 +45,14 @@ _SOURCES = Statement(
     "SELECT e.event_id, e.source_key, a.name, a.uri FROM partition_event e JOIN asset a ON a.id = e.asset_id"
     " WHERE e.partition_run_id = :id AND a.is_active ORDER BY e.event_id"
 )
+_TOLD = Statement(
+    "SELECT t.expected, t.date, t.date_error, t.error, a.name, a.uri FROM partition_told t"
+    " JOIN asset a ON a.id = t.asset_id WHERE t.partition_run_id = :id"
+)
+_WAITS = Statement(
+    "INSERT INTO partition_arrival (dag_id, event_id, asset_id, source_key, date, definition, created_at)"
+    " VALUES (:dag_id, :event_id, :asset_id, :source, :date, :definition, :at) ON CONFLICT DO NOTHING"
+)
 _NOTE = Statement("INSERT INTO event_log (dttm, dag_id, event, extra) VALUES (:at, :dag_id, :event, :extra)")
 
 
@@ -58,6 +66,7 @@ class _Dag(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Dag).decode
+_decode_keys = msgspec.json.Decoder(list[str]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,16 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a user's mapper says of a run to come and one of its assets."""
+
+    expected: list[str] | None
+    date: int | None
+    date_error: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """A run to come, with what arrived for it: (event, its key, asset)."""
 
@@ -82,11 +101,8 @@ class Pending:
     date: int | None
     definition: str
     events: list[tuple[int, str, AssetKey]]
-
-
-def definition_of(data: dict[str, Any] | None) -> str:
-    """Return the digest of how a partitioned timetable maps keys."""
-    return hashlib.sha256(msgspec.json.encode(data or {}, order="deterministic")).hexdigest()
+    #: by asset, where its mapper is a user's
+    told: dict[AssetKey, Told] = field(default_factory=dict)
 
 
 def add(conn: Connection, dag_ids: Sequence[str], arrival: Arrival) -> Iterator[str]:
@@ -94,7 +110,7 @@ def add(conn: Connection, dag_ids: Sequence[str], arrival: Arrival) -> Iterator[
     for dag_id in dag_ids:
         if arrival.partition is None:
             text = f"the asset {arrival.key.name!r} was updated without a partition key, which this DAG waits for"
-            _note(conn, dag_id, arrival.at, "missing partition key", text)
+            note(conn, dag_id, arrival.at, "missing partition key", text)
         elif _add(conn, dag_id, arrival, arrival.partition):
             yield dag_id
 
@@ -104,37 +120,48 @@ def _add(conn: Connection, dag_id: str, arrival: Arrival, partition: str) -> boo
     timetable = None if data is None else _decode(data).timetable
     if timetable is None or timetable.kind != KIND:
         return False
+    definition, mappers = definition_of(timetable.data), Mappers.of(timetable.data)
+    if mappers.asks(*arrival.key):
+        about = {"event_id": arrival.event_id, "asset_id": arrival.asset_id, "source": partition, "date": arrival.date}
+        _WAITS.run(conn, dag_id=dag_id, definition=definition, at=arrival.at, **about)
+        return True
     try:
-        mapper = Mappers.of(timetable.data).of_asset(*arrival.key)
+        mapper = mappers.of_asset(*arrival.key)
         keys = list(dict.fromkeys(mapper.downstream(partition)))
     except Exception as error:  # the mapper's fields and the key are of the user: whatever they do, the event stands
         text = f"the partition key {partition!r} of the asset {arrival.key.name!r} cannot be mapped: {error}"
-        _note(conn, dag_id, arrival.at, "failed to map partition_key", text)
+        note(conn, dag_id, arrival.at, "failed to map partition_key", text)
         return False
-    if any(not key or len(key) > MAX_KEY or "\0" in key for key in keys):
-        text = f"the partition key {partition!r} is mapped to a key that is empty or longer than {MAX_KEY} characters"
-        _note(conn, dag_id, arrival.at, "failed to map partition_key", text)
-        return False
-    limit = mapper.max_keys or _max_keys()
+    limit = mapper.max_keys or max_keys()
     if len(keys) > limit:
         text = f"the partition key {partition!r} would make {len(keys)} runs; {limit} are allowed"
-        _note(conn, dag_id, arrival.at, "partition fan-out exceeded", text)
+        note(conn, dag_id, arrival.at, "partition fan-out exceeded", text)
         return False
-    definition = definition_of(timetable.data)
-    for key in keys:
-        number = _run_of(conn, dag_id, key, arrival, mapper, definition)
+    return bool(arrived(conn, dag_id, arrival, keys, date=mapper.carry(arrival.date), definition=definition))
+
+
+def arrived(
+    conn: Connection, dag_id: str, arrival: Arrival, keys: Sequence[str], *, date: int | None, definition: str
+) -> list[int]:
+    """Note that an event is for these runs to come; return their numbers, none if a key cannot be stored."""
+    partition = arrival.partition
+    if any(not key or len(key) > MAX_KEY or "\0" in key for key in keys):
+        text = f"the partition key {partition!r} is mapped to a key that is empty or longer than {MAX_KEY} characters"
+        note(conn, dag_id, arrival.at, "failed to map partition_key", text)
+        return []
+    numbers = [_run_of(conn, dag_id, key, date, definition, arrival.at) for key in keys]
+    for number in numbers:
         _ARRIVED.run(conn, id=number, event_id=arrival.event_id, asset_id=arrival.asset_id, source=partition)
-    return bool(keys)
+    return numbers
 
 
-def _run_of(conn: Connection, dag_id: str, key: str, arrival: Arrival, mapper: Mapper, definition: str) -> int:
-    date = mapper.carry(arrival.date)
+def _run_of(conn: Connection, dag_id: str, key: str, date: int | None, definition: str, at: int) -> int:
     row: Any = _FIND.run(conn, dag_id=dag_id, key=key).first()
     if row is not None and row.definition != definition:
         _DROP.run(conn, id=row.id)
         row = None
     if row is None:
-        made = _PUT.run(conn, dag_id=dag_id, key=key, date=date, definition=definition, at=arrival.at)
+        made = _PUT.run(conn, dag_id=dag_id, key=key, date=date, definition=definition, at=at)
         return int(made.scalar_one())
     if date is not None and date != row.partition_date:
         # The first date is taken; one that contradicts it leaves the run without.
@@ -142,8 +169,12 @@ def _run_of(conn: Connection, dag_id: str, key: str, arrival: Arrival, mapper: M
     return int(row.id)
 
 
-def pending(conn: Connection, dag_id: str, definition: str) -> list[Pending]:
-    """Return the runs to come of a DAG; those whose keys were mapped otherwise are dropped."""
+def pending(conn: Connection, dag_id: str, definition: str, *, told: bool = False) -> list[Pending]:
+    """Return the runs to come of a DAG; those whose keys were mapped otherwise are dropped.
+
+    Args:
+        told: whether users' mappers may have said something about them.
+    """
     found = []
     for row in _PENDING.run(conn, dag_id=dag_id).all():
         if row.definition != definition:
@@ -151,7 +182,16 @@ def pending(conn: Connection, dag_id: str, definition: str) -> list[Pending]:
             _DROP.run(conn, id=row.id)
             continue
         events = [(event, source, AssetKey(name, uri)) for event, source, name, uri in _SOURCES.run(conn, id=row.id)]
-        found.append(Pending(row.id, row.partition_key, row.partition_date, row.definition, events))
+        said = _told(conn, row.id) if told else {}
+        found.append(Pending(row.id, row.partition_key, row.partition_date, row.definition, events, said))
+    return found
+
+
+def _told(conn: Connection, partition_run_id: int) -> dict[AssetKey, Told]:
+    found = {}
+    for expected, date, date_error, error, name, uri in _TOLD.run(conn, id=partition_run_id):
+        keys = None if expected is None else _decode_keys(expected)
+        found[AssetKey(name, uri)] = Told(keys, date, date_error, error)
     return found
 
 
@@ -162,19 +202,27 @@ def drop(conn: Connection, partition_run_id: int) -> None:
 
 def date_of(mappers: Mappers, one: Pending) -> datetime | int | None:
     """Return the date of a run: what its mappers agree on, or what came with the events."""
-    from gnomon.model.partitions import agreed
-
-    assets = dict.fromkeys(key for _, _, key in one.events)
-    date, given = agreed(mappers.of_asset(*key).date(one.key) for key in assets)
+    dates: list[datetime | None] = []
+    for asset in dict.fromkeys(key for _, _, key in one.events):
+        told = one.told.get(asset)
+        if told is None:
+            dates.append(mappers.of_asset(*asset).date(one.key))
+        elif told.date_error is not None:
+            return None
+        else:
+            dates.append(None if told.date is None else from_micros(told.date))
+    date, given = agreed(dates)
     return date if given else one.date
 
 
-def _note(conn: Connection, dag_id: str, at: int, event: str, text: str) -> None:
+def note(conn: Connection, dag_id: str, at: int, event: str, text: str) -> None:
+    """Say in the audit log why an event starts nothing."""
     log.warning("no run is made for a partition", dag_id=dag_id, reason=text)
     _NOTE.run(conn, dag_id=dag_id, at=at, event=event, extra=text)
 
 
-def _max_keys() -> int:
+def max_keys() -> int:
+    """Return how many runs one event may be for, where its mapper does not say."""
     from gnomon.service.config import conf
 
     return conf.getint("scheduler", "partition_mapper_max_downstream_keys", fallback=1000)

@@ -18,6 +18,7 @@ def upgrade() -> None:
     _create_events()
     _create_queues()
     _create_partitions()
+    _create_partition_answers()
     _create_watchers()
 
 
@@ -26,6 +27,8 @@ def downgrade() -> None:
     for table in (
         "asset_watcher",
         "watcher",
+        "partition_arrival",
+        "partition_told",
         "partition_event",
         "partition_run",
         "dag_run_asset_event",
@@ -259,6 +262,54 @@ def _create_partitions() -> None:
     )
     op.create_index(op.f("ix_partition_event_asset_id"), "partition_event", ["asset_id"], unique=False)
     op.create_index(op.f("ix_partition_event_event_id"), "partition_event", ["event_id"], unique=False)
+
+
+def _create_partition_answers() -> None:
+    op.create_table(
+        "partition_told",
+        sa.Column("partition_run_id", _KEY, nullable=False),
+        sa.Column("asset_id", _KEY, nullable=False),
+        sa.Column("expected", sa.Text(), nullable=True),
+        sa.Column("date", sa.BigInteger(), nullable=True),
+        sa.Column("date_error", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["asset_id"], ["asset.id"], name=op.f("fk_partition_told_asset_id_asset"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["partition_run_id"],
+            ["partition_run.id"],
+            name=op.f("fk_partition_told_partition_run_id_partition_run"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("partition_run_id", "asset_id", name=op.f("pk_partition_told")),
+    )
+    op.create_index(op.f("ix_partition_told_asset_id"), "partition_told", ["asset_id"], unique=False)
+    op.create_table(
+        "partition_arrival",
+        sa.Column("dag_id", sa.String(length=250), nullable=False),
+        sa.Column("event_id", _KEY, nullable=False),
+        sa.Column("asset_id", _KEY, nullable=False),
+        sa.Column("source_key", sa.String(length=250), nullable=False),
+        sa.Column("date", sa.BigInteger(), nullable=True),
+        sa.Column("definition", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["asset_id"], ["asset.id"], name=op.f("fk_partition_arrival_asset_id_asset"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["dag_id"], ["dag.dag_id"], name=op.f("fk_partition_arrival_dag_id_dag"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["event_id"],
+            ["asset_event.id"],
+            name=op.f("fk_partition_arrival_event_id_asset_event"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("dag_id", "event_id", name=op.f("pk_partition_arrival")),
+    )
+    op.create_index(op.f("ix_partition_arrival_asset_id"), "partition_arrival", ["asset_id"], unique=False)
+    op.create_index(op.f("ix_partition_arrival_event_id"), "partition_arrival", ["event_id"], unique=False)
 
 
 def _create_watchers() -> None:
