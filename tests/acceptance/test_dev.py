@@ -210,6 +210,15 @@ def test_a_database_that_cannot_be_made_is_one_sentence(project):
     assert "Traceback" not in done.stderr
 
 
+def test_a_bad_fernet_key_is_told_before_anything_starts(project):
+    done = project("gnomon", "dev", "start", AIRFLOW__CORE__FERNET_KEY="n0t-a-key")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: the database cannot be prepared: [core] fernet_key is not a Fernet key")
+    assert done.stderr.count("\n") == 1
+    assert "n0t-a-key" not in done.stderr
+    assert "Nothing is running" in project("gnomon", "dev", "ps").stdout
+
+
 def test_kill_deletes_the_database(project):
     project.ok("airflow", "variables", "set", "v", "1")
     project.ok("gnomon", "dev", "kill")

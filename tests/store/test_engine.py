@@ -201,7 +201,7 @@ def test_listening_and_leading_without_a_server() -> None:
 def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
 
-    with pytest.raises(DriverMissing, match=r"pip install 'gnomon\[postgres\]'"):
+    with pytest.raises(DriverMissing, match=r"gnomon env install 'psycopg\[binary\]'"):
         open_store("postgresql://h/d")
 
 

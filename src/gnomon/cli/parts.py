@@ -79,8 +79,9 @@ def _prepare(argv: list[str]) -> None:
     """Bring the database to this code, and write what `airflow_settings.yaml` says into it."""
     from pathlib import Path
 
-    from gnomon.store import engine
+    from gnomon.store import crypto, engine
 
+    crypto.cipher().check()  # now, and not when the first secret is saved
     engine.migrate()
     for path in argv:
         from gnomon.cli import settings_file

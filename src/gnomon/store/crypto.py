@@ -26,6 +26,15 @@ class Cipher:
         """Whether there is a key."""
         return bool(self._keys)
 
+    def check(self) -> None:
+        """Do nothing if secrets can be encrypted, or need not be.
+
+        Raises:
+            BadFernetKey: the setting is not a list of Fernet keys.
+        """
+        if self._keys:
+            self._multi()
+
     def encrypt(self, plain: str) -> str:
         """Return a token for `plain`, or `plain` itself without a key.
 

@@ -246,7 +246,7 @@ def _postgres_engine(url: URL, pool: PoolSettings) -> Engine:
     except ImportError as error:
         raise DriverMissing(
             f"PostgreSQL needs the package psycopg, which cannot be imported ({error});"
-            " install it with: pip install 'gnomon[postgres]'"
+            " install it with: gnomon env install 'psycopg[binary]'"
         ) from None
     arguments: dict[str, Any] = {"application_name": "gnomon"}
     if "connect_timeout" not in url.query:

@@ -48,6 +48,8 @@ def test_a_bad_key_is_one_sentence_without_the_key(key: str) -> None:
     with pytest.raises(BadFernetKey, match=r"\[core\] fernet_key is not a Fernet key") as error:
         Cipher(key).encrypt("x")
     assert key not in str(error.value)
+    with pytest.raises(BadFernetKey):
+        Cipher(key).check()
 
 
 def test_the_module_follows_the_setting() -> None:
