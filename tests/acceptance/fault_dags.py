@@ -10,6 +10,8 @@ from airflow.exceptions import AirflowFailException
 from airflow.operators.empty import EmptyOperator
 from airflow.operators.python import BranchPythonOperator, PythonOperator
 from airflow.sdk import BaseOperator
+from airflow.task.priority_strategy import PriorityWeightStrategy
+from airflow.triggers.base import StartTriggerArgs
 from airflow.triggers.temporal import TimeDeltaTrigger
 
 JOURNAL = os.environ["FAULT_JOURNAL"]
@@ -39,6 +41,30 @@ class Waits(BaseOperator):
 
     def resume(self, context, event=None):
         journal(context["ti"], "resume")
+
+
+class StartsInTrigger(BaseOperator):
+    """Has no process before its trigger has fired."""
+
+    start_from_trigger = True
+    start_trigger_args = StartTriggerArgs(
+        trigger_cls="airflow.providers.standard.triggers.temporal.TimeDeltaTrigger",
+        trigger_kwargs={"delta": timedelta(seconds=0.1)},
+        next_method="resume",
+    )
+
+    def execute(self, context):
+        raise AirflowFailException("there was no need of this process")
+
+    def resume(self, context, event=None):
+        journal(context["ti"], "resume")
+
+
+class ByRun(PriorityWeightStrategy):
+    """Has to be asked in each run."""
+
+    def get_weight(self, ti):
+        return len(ti.run_id) + ti.map_index
 
 
 with DAG("chain", **OPTIONS):
@@ -100,3 +126,10 @@ with DAG("failing", **OPTIONS):
 
 with DAG("deferring", **OPTIONS):
     Waits(task_id="wait") >> PythonOperator(task_id="then", python_callable=work)
+
+with DAG("starting", **OPTIONS):
+    StartsInTrigger(task_id="wait") >> PythonOperator(task_id="then", python_callable=work)
+
+with DAG("weighed", **OPTIONS):
+    weighed = [PythonOperator(task_id=f"t{n}", python_callable=work, weight_rule=ByRun()) for n in range(3)]
+    weighed[0] >> weighed[1] >> weighed[2]

@@ -32,15 +32,19 @@ EXPECTED: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "failing": ("failed", {"bad": "failed", "never": "upstream_failed", "after": "success"}),
     "deferring": ("success", {"wait": "success", "then": "success"}),
+    "starting": ("success", {"wait": "success", "then": "success"}),
+    "weighed": ("success", {f"t{n}": "success" for n in range(3)}),
 }
 
 
 @contextlib.contextmanager
-def supervised(database: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
-    """Run worker, scheduler, dag-processor and triggerer with the DAGs of `fault_dags.py` during the block."""
+def supervised(
+    database: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch, *, dag_file: str = "fault_dags.py"
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run worker, scheduler, dag-processor and triggerer with the DAGs of a file during the block."""
     dags = airflow_home / "dags"
     dags.mkdir()
-    shutil.copy(Path(__file__).with_name("fault_dags.py"), dags / "fault_dags.py")
+    shutil.copy(Path(__file__).parent / dag_file, dags / Path(dag_file).name)
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", database)
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags))
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION", "False")

@@ -1,4 +1,4 @@
-"""Ask a user's timetable without a dag-processor: for a run on the command line, which has none."""
+"""Ask user code without a dag-processor: for a run on the command line, which has none."""
 
 from __future__ import annotations
 
@@ -12,8 +12,27 @@ from gnomon.cli.errors import CommandError
 if TYPE_CHECKING:
     from gnomon.model.timetables import AnswerNeededError
     from gnomon.store.engine import Store
+    from gnomon.wire.questions import Answered, Question
 
 _SECONDS = 60.0
+
+
+def answer_open(store: Store) -> None:
+    """Answer what the scheduler of a run on the command line has to know of user code.
+
+    Raises:
+        CommandError: user code does not answer.
+    """
+    from gnomon.service import clock
+    from gnomon.wire.questions import InstancesAsked
+
+    for asked in store.questions.open(clock.now()):
+        if not isinstance(asked.asked, InstancesAsked):
+            continue
+        answered = _ask(asked, asked.classpath)
+        if answered.error is not None:
+            raise CommandError(answered.error)
+        store.questions.answer(asked, clock.now(), told=answered.told)
 
 
 def answer(store: Store, dag_id: str, needed: AnswerNeededError) -> None:
@@ -24,16 +43,27 @@ def answer(store: Store, dag_id: str, needed: AnswerNeededError) -> None:
     """
     from gnomon.model.timetables import DataInterval, ManualQuestion, NextRun
     from gnomon.service import clock
-    from gnomon.service.environment import for_user_code
     from gnomon.store.questions import Ask
     from gnomon.store.types import from_micros, to_micros
-    from gnomon.wire import execution, questions
+    from gnomon.wire import questions
 
     question, timetable = needed.question, needed.timetable
     assert isinstance(question, ManualQuestion)
     body = questions.AskedOf(timetable.data, questions.ManualAsked(to_micros(question.at)))
     store.questions.ask(Ask("manual", dag_id, timetable.classpath, body), clock.now())
     asked = next(one for one in store.questions.open(clock.now()) if one.dag_id == dag_id)
+    answered = _ask(asked, f"the timetable {timetable.classpath}")
+    if not isinstance(answered.told, questions.RunTold):
+        raise CommandError(f"the data interval of the run is not known: {answered.error}")
+    told = answered.told
+    interval = DataInterval(from_micros(told.start), from_micros(told.end))
+    timetable.answers[question] = NextRun(from_micros(told.run_after), interval.start, interval, told.run_id)
+
+
+def _ask(asked: Question, who: str) -> Answered:
+    from gnomon.service.environment import for_user_code
+    from gnomon.wire import execution, questions
+
     try:
         done = subprocess.run(
             [sys.executable, "-m", "gnomon.parsing.answering"],
@@ -43,11 +73,7 @@ def answer(store: Store, dag_id: str, needed: AnswerNeededError) -> None:
             timeout=_SECONDS,
             check=True,
         )
-        answered = execution.decoder(questions.Answered).decode(done.stdout)
+        answered: Answered = execution.decoder(questions.Answered).decode(done.stdout)
+        return answered
     except (subprocess.SubprocessError, ValueError) as error:
-        raise CommandError(f"the timetable {timetable.classpath} does not answer: {error}") from None
-    if not isinstance(answered.told, questions.RunTold):
-        raise CommandError(f"the data interval of the run is not known: {answered.error}")
-    told = answered.told
-    interval = DataInterval(from_micros(told.start), from_micros(told.end))
-    timetable.answers[question] = NextRun(from_micros(told.run_after), interval.start, interval, told.run_id)
+        raise CommandError(f"{who} does not answer: {error}") from None

@@ -43,7 +43,11 @@ class TaskSpec(Protocol):
     group: str | None
     has_failure_callback: bool
     has_retry_callback: bool
+    is_asked: bool
     start_trigger: dict[str, Any] | None
+    start_triggers: list[dict[str, Any] | None]
+    execution_timeout: float | None
+    params: dict[str, Any]
     start_date: str | None
     operator_name: str
     task_type: str

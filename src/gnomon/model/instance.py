@@ -26,6 +26,7 @@ class Instance:
     """One task instance: what the database holds of it, plus what the database last confirmed (`stored`)."""
 
     __slots__ = (
+        "asked_for",
         "counted",
         "end_date",
         "error",
@@ -90,8 +91,16 @@ class Instance:
         self.error: str | None = None
         self.rendered_map_index: str | None = None
         self.version_id: int | None = None
+        #: how many tries it had when user code last decided on it, as far as that is remembered
+        self.asked_for: int | None = None
         #: how `admit` counts it at the moment
         self.counted = Counted.NOT
+
+    @property
+    def weight(self) -> int:
+        """What it weighs in the try that comes next, unless somebody decides otherwise."""
+        weights = self.node.spec.weights
+        return weights[min(self.try_number, len(weights) - 1)] if weights else self.node.priority
 
     def __repr__(self) -> str:
         index = f"[{self.map_index}]" if self.map_index >= 0 else ""

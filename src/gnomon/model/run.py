@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from gnomon.model import transitions
+from gnomon.model.asking import must_ask
 from gnomon.model.expansion import literal_length, total_length
 from gnomon.model.graph import Graph, Node
 from gnomon.model.instance import Instance
 from gnomon.model.retry import may_retry, retry_delay
+from gnomon.model.start_trigger import ends_at, resumed_with, start_trigger_of
 from gnomon.model.states import FAILURES, FINISHED, DagRunState
 from gnomon.model.states import TaskInstanceState as Ti
 from gnomon.model.trigger_rules import Tally, Verdict, evaluate
@@ -63,6 +65,13 @@ class LiveRun:
         self.past_unmet: set[int] = set()
         #: changed since the last commit, in order
         self.dirty: dict[int, Instance] = {}
+        #: deferred without a process since the last commit, and triggers that nothing waits for any more since then
+        self.started: dict[int, Instance] = {}
+        self.dropped: list[int] = []
+        #: what user code has to decide on before it can be scheduled
+        self.asking: dict[int, Instance] = {}
+        #: the DAG is paused: what would start a trigger waits among the candidates for a slot
+        self.is_paused = False
         #: what to evaluate: (task, map index), or (task, -1) for all its instances; a dict keeps the order
         self._check: dict[tuple[int, int], None] = {}
 
@@ -198,9 +207,35 @@ class LiveRun:
         instance.end_date = now
         self.move(instance, Ti.AWAITING_INPUT if trigger is None else Ti.DEFERRED)
 
+    def start_trigger(self, instance: Instance, now: int) -> bool:
+        """Defer what needs no process before its trigger fires; False if it is not of that kind."""
+        args = start_trigger_of(instance)
+        if args is None:
+            return False
+        instance.seq += 1
+        if instance.first_start is None:
+            instance.first_start = now
+        timeout = ends_at(args, instance, now)
+        self.defer(instance, now=now, trigger=self._allocate(), then=resumed_with(args), timeout=timeout)
+        instance.start_date, instance.end_date = instance.first_start, None
+        self.started[instance.id] = instance
+        return True
+
     def resume(self, instance: Instance, now: int) -> None:
         """What it waited for is over: the retry delay, the time to the next poke, or its trigger."""
         self._schedule(instance, now)
+
+    def placed(self, instances: Iterable[Instance], now: int) -> None:
+        """User code has decided on these (`asking.place`): those that only waited for that go on."""
+        for instance in instances:
+            self.dirty[instance.id] = instance
+            if self.asking.pop(instance.id, None) is None:
+                continue
+            if instance.state is Ti.UP_FOR_RETRY:
+                self._schedule(instance, now)
+            else:
+                self._recheck([instance.node.index])
+        self._settle(now)
 
     def requeue(self, instance: Instance, now: int) -> None:
         """It was handed over, but user code never began: hand it over once more."""
@@ -231,15 +266,17 @@ class LiveRun:
         return running
 
     def skip_downstream(self, by: Instance, targets: Iterable[tuple[str, int]], now: int) -> None:
-        """`by` (a branch, a short circuit) decided that these are to be skipped; -1 stands for all of a task."""
+        """`by` (a branch, a short circuit) decided that these are to be skipped; -1 stands for all of a task.
+
+        What one instance of a mapped branch says counts for the instances of its index, never for an unmapped task.
+        """
         for task_id, map_index in targets:
             index = self.graph.index.get(task_id)
             if index is None:
                 continue
             self.skips.setdefault((index, map_index), set()).add(by.node.index)
             for instance in self.instances[index]:
-                waiting = instance.state in (None, Ti.SCHEDULED)
-                if waiting and (map_index in (-1, instance.map_index) or instance.map_index == -1):
+                if instance.state in (None, Ti.SCHEDULED) and map_index in (-1, instance.map_index):
                     self._end(instance, Ti.SKIPPED, now)
 
     def outcome(self) -> DagRunState | None:
@@ -252,7 +289,7 @@ class LiveRun:
     @property
     def is_deadlocked(self) -> bool:
         """Nothing is under way, yet something waits that only the run itself could release (spec: mistake 17)."""
-        return self.unfinished > 0 and self.active == 0 and not self.past_unmet
+        return self.unfinished > 0 and self.active == 0 and not self.past_unmet and not self.asking
 
     # ------------------------------------------------------------------------------------------------- deciding
 
@@ -285,6 +322,8 @@ class LiveRun:
         if instance.start_date is None:
             instance.start_date = now
         instance.end_date = now
+        if instance.state is Ti.DEFERRED and instance.trigger_id is not None:
+            self.dropped.append(instance.trigger_id)
         if state is not Ti.UP_FOR_RESCHEDULE:
             self._forget_piece(instance)
         else:
@@ -359,8 +398,11 @@ class LiveRun:
     def _schedule(self, instance: Instance, now: int) -> None:
         """Make it wait for its slots. A new try counts here; a poke or a resumption is the same try (mistake 24)."""
         if instance.state in (None, Ti.UP_FOR_RETRY):
-            if weights := instance.node.spec.weights:
-                instance.priority = weights[min(instance.try_number, len(weights) - 1)]
+            if must_ask(instance):
+                self.asking[instance.id] = instance
+                return
+            if instance.node.spec.weights and not instance.node.spec.is_asked:
+                instance.priority = instance.weight
             instance.try_number += 1
             instance.start_date = instance.end_date = None
             self._forget_piece(instance)
@@ -368,7 +410,8 @@ class LiveRun:
             instance.reschedules += 1
         instance.wake_at = None
         instance.scheduled_at = now
-        self.move(instance, Ti.SCHEDULED)
+        if self.is_paused or not self.start_trigger(instance, now):
+            self.move(instance, Ti.SCHEDULED)
 
     def _is_skipped_by_decision(self, instance: Instance) -> bool:
         index = instance.node.index

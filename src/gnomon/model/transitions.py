@@ -10,6 +10,8 @@ none ─▶ scheduled ─▶ queued ─▶ running ─▶ success / failed / ski
   └─▶ skipped / upstream_failed / removed / success (inline)
 ```
 
+A task with a start trigger goes from none, scheduled, up_for_retry or up_for_reschedule straight to deferred.
+
 A person may also mark or clear: those moves come from outside the scheduler and are legal from any state.
 """
 
@@ -35,8 +37,12 @@ LEGAL: dict[Ti | None, frozenset[Ti | None]] = {
             *(Ti.AWAITING_INPUT, Ti.RESTARTING),
         }
     ),
-    Ti.UP_FOR_RETRY: frozenset({Ti.SCHEDULED, Ti.SKIPPED, Ti.UPSTREAM_FAILED, Ti.FAILED, Ti.REMOVED, None}),
-    Ti.UP_FOR_RESCHEDULE: frozenset({Ti.SCHEDULED, Ti.SKIPPED, Ti.UPSTREAM_FAILED, Ti.FAILED, Ti.REMOVED, None}),
+    Ti.UP_FOR_RETRY: frozenset(
+        {Ti.SCHEDULED, Ti.DEFERRED, Ti.SKIPPED, Ti.UPSTREAM_FAILED, Ti.FAILED, Ti.REMOVED, None}
+    ),
+    Ti.UP_FOR_RESCHEDULE: frozenset(
+        {Ti.SCHEDULED, Ti.DEFERRED, Ti.SKIPPED, Ti.UPSTREAM_FAILED, Ti.FAILED, Ti.REMOVED, None}
+    ),
     Ti.DEFERRED: frozenset({Ti.SCHEDULED, Ti.SUCCESS, Ti.FAILED, Ti.SKIPPED, Ti.UP_FOR_RETRY, None}),
     Ti.AWAITING_INPUT: frozenset({Ti.SCHEDULED, Ti.FAILED, Ti.SKIPPED, None}),
     Ti.RESTARTING: frozenset({None, Ti.UP_FOR_RETRY}),

@@ -24,9 +24,12 @@ class Dispatch:
         world.usage.free_in_queue = self._executor.free
         for _, instance in world.waiting.admit(world.usage, world.waits):
             instance.counted = Counted.HELD
+            run = turn.run_of(instance)
+            if run.live.start_trigger(instance, turn.now):
+                world.count(run, instance)
+                continue
             worker = self._executor.place(instance.queue)
             assert worker is not None, "admitted without a free worker"
-            run = turn.run_of(instance)
             run.live.queue(instance, turn.now)
             instance.worker = worker
             turn.placed.append((worker, instance))

@@ -219,6 +219,10 @@ class AbstractOperator(Templater, DAGNode):
         """Return the StartTriggerArgs of a task that is deferred without a process."""
         return self.start_trigger_args
 
+    def expand_start_from_trigger(self, *, context: Mapping[str, Any]) -> bool:
+        """Return whether a task is deferred without a process."""
+        return bool(self.start_from_trigger)
+
     if TYPE_CHECKING:
         # given by BaseOperator's attributes, or by a mapped operator's partial arguments
         owner: Any
@@ -226,3 +230,4 @@ class AbstractOperator(Templater, DAGNode):
         trigger_rule: Any
         render_template_as_native_obj: Any
         start_trigger_args: Any
+        start_from_trigger: Any

@@ -455,6 +455,11 @@ class MappedOperator(AbstractOperator):
             timeout=given.get("trigger_timeout", args.timeout),
         )
 
+    def expand_start_from_trigger(self, *, context: Mapping[str, Any]) -> bool:
+        """Return whether this instance is deferred without a process."""
+        given = {**self.partial_kwargs, **self._expand_mapped_kwargs(context)[0]}
+        return bool(given.get("start_from_trigger", self.operator_class.start_from_trigger))
+
 
 class DecoratedMappedOperator(MappedOperator):
     """A mapped @task: what it expands over are arguments of the function, not of the operator."""

@@ -162,42 +162,59 @@ def _apply(dag: Any) -> None:
     rules.hook.dag_policy(dag=dag)
     for task in dag.tasks:
         rules.hook.task_policy(task=task)
-    if rules.hook.task_instance_mutation_hook.get_hookimpls():
+    if mutates_instances():
         for task in dag.tasks:
             _mutate_instances_of(task)
+
+
+def mutates_instances() -> bool:
+    """Tell whether a policy wants to decide on each task instance."""
+    return rules is not None and bool(rules.hook.task_instance_mutation_hook.get_hookimpls())
 
 
 class FutureInstance:
     """A task instance before there is one, as `task_instance_mutation_hook` sees it when a DAG file is parsed."""
 
-    def __init__(self, task: Any) -> None:
+    def __init__(self, task: Any, *, run: Any = None) -> None:
         self.task = task
         self.dag_id = task.dag_id
         self.task_id = task.task_id
-        self.run_id = None
+        self.run_id = None if run is None else run.run_id
+        self.dag_run = run
         self.map_index = -1
         self.try_number = 0
         self.max_tries = task.retries
         self.state = None
         self.operator = task.task_type
         self.custom_operator_name = task.operator_name
+        self.run_as_user = task.run_as_user
         self.queue = task.queue
-        self.pool = task.pool
+        self.pool = task.pool or "default_pool"
         self.pool_slots = task.pool_slots
         self.priority_weight = task.priority_weight
         self.executor = task.executor
         self.executor_config = task.executor_config
 
+    @property
+    def logical_date(self) -> Any:
+        """The logical date of the run, if there is one."""
+        return None if self.dag_run is None else self.dag_run.logical_date
+
+    def get_dagrun(self, session: Any = None) -> Any:
+        """Return the run; None while the DAG file is parsed."""
+        return self.dag_run
+
     def __repr__(self) -> str:
-        return f"<TaskInstance: {self.dag_id}.{self.task_id}>"
+        run = "" if self.run_id is None else f" {self.run_id}"
+        return f"<TaskInstance: {self.dag_id}.{self.task_id}{run}>"
 
 
-#: What a mutation hook can decide on when nothing runs yet.
-_MUTABLE = ("queue", "pool", "pool_slots", "priority_weight", "executor", "executor_config")
+#: What a mutation hook decides on while the DAG file is parsed: what is the same for all instances of a task here.
+_MUTABLE = ("executor", "executor_config")
 
 
 def _mutate_instances_of(task: Any) -> None:
-    """Apply the hook to a task once for all of its instances, because no user code runs where they are made."""
+    """Apply the hook to a task, without a run and a try; it is asked again about each instance before each try."""
     instance = FutureInstance(task)
     before = {name: getattr(instance, name) for name in _MUTABLE}
     rules.hook.task_instance_mutation_hook(task_instance=instance, dag_run=None)
@@ -209,8 +226,6 @@ def _mutate_instances_of(task: Any) -> None:
             task.partial_kwargs[name] = changed
         else:
             setattr(task, name, changed)
-        if name == "priority_weight" and not task.is_mapped:
-            task.weight_rule = "absolute"  # it is the whole weight of an instance
 
 
 def context_variables(context: Any) -> dict[str, str]:

@@ -105,53 +105,99 @@ def validate_and_load_priority_weight_strategy(rule: Any) -> PriorityWeightStrat
 
 
 class UnplacedTaskInstance:
-    """What a strategy is asked with while the DAG is parsed: a task instance of no run yet.
+    """What a strategy is asked with: a task instance that is not planned yet, while the DAG is parsed of no run either.
 
     Args:
         task: its task.
         try_number: how many tries it has had.
+        run_id: its run.
+        map_index: which instance of a mapped task it is.
     """
 
-    def __init__(self, task: Any, try_number: int) -> None:
+    def __init__(self, task: Any, try_number: int, run_id: str = "", map_index: int = -1) -> None:
         self.task = task
         self.dag_id: str = task.dag_id
         self.task_id: str = task.task_id
         self.try_number = self._try_number = try_number
-        self.run_id = ""
-        self.map_index = -1
+        self._run_id, self._map_index = run_id, map_index
+        #: the strategy has looked at what there is only in a run
+        self.looked_at_run = False
         self.max_tries: int = task.retries
         self.pool, self.queue, self.operator = task.pool, task.queue, task.task_type
         self.priority_weight: int = task.priority_weight
         self.state = self.dag_run = self.logical_date = self.start_date = None
 
+    @property
+    def run_id(self) -> str:
+        """Its run; empty while the DAG is parsed."""
+        self.looked_at_run = True
+        return self._run_id
 
-def weights_of(task: Any, *, each_try: bool) -> list[int]:
+    @property
+    def map_index(self) -> int:
+        """Which instance of a mapped task it is; -1 while the DAG is parsed."""
+        self.looked_at_run = True
+        return self._map_index
+
+
+def weights_of(task: Any, *, each_try: bool) -> tuple[list[int], bool]:
     """Return the priorities of a task whose strategy is a user's: at the start, and after each try.
 
-    Airflow 3 asks when a task instance is made, Airflow 2 again for each try; both before there is anything to know
-    of the run.
+    Airflow 3 asks when a task instance is made, Airflow 2 again for each try. In both the strategy knows the run's id and
+    the map index; the second result tells whether this one looks at them, and has to be asked in each run.
 
     Raises:
         SerializationError: the strategy raises, or gives something else than a number.
     """
     from gnomon.sdk.exceptions import SerializationError
-    from gnomon.sdk.operator_arguments import db_safe_priority
 
-    strategy, weights = task.weight_rule, []
+    weights, looks = [], False
     for try_number in range(task.retries + 1 if each_try else 1):
+        instance = UnplacedTaskInstance(task, try_number)
         try:
-            weight = strategy.get_weight(UnplacedTaskInstance(task, try_number))
+            weights.append(_weight(task, instance))
         except Exception as error:
-            raise SerializationError(
-                f"task {task.task_id!r}: its weight strategy {type(strategy).__name__} failed:"
-                f" {type(error).__name__}: {error}"
-            ) from error
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise SerializationError(
-                f"task {task.task_id!r}: its weight strategy {type(strategy).__name__} has to give a number,"
-                f" not {weight!r}"
-            )
-        weights.append(db_safe_priority(int(weight)))
+            if instance.looked_at_run and not isinstance(error, _NoNumberError):
+                return [], True  # it cannot do without a run
+            raise SerializationError(f"task {task.task_id!r}: its weight strategy {_said(task, error)}") from error
+        looks = looks or instance.looked_at_run
     while len(weights) > 1 and weights[-1] == weights[-2]:
         weights.pop()
-    return weights
+    return weights, looks
+
+
+def weight_in_run(task: Any, run_id: str, map_index: int, try_number: int) -> int | None:
+    """Return the priority of a task instance, if its task has a strategy that looks at the run.
+
+    Raises:
+        ValueError: the strategy raises, or gives something else than a number.
+    """
+    from gnomon.sdk.settings import profile
+
+    each_try = profile() == 2
+    if not isinstance(task.weight_rule, PriorityWeightStrategy) or not weights_of(task, each_try=each_try)[1]:
+        return None
+    try:
+        return _weight(task, UnplacedTaskInstance(task, try_number if each_try else 0, run_id, map_index))
+    except Exception as error:
+        raise ValueError(f"the weight strategy of task {task.task_id!r}, {_said(task, error)}") from error
+
+
+class _NoNumberError(Exception):
+    """A strategy gave something else than a number."""
+
+
+def _weight(task: Any, instance: UnplacedTaskInstance) -> int:
+    from gnomon.sdk.operator_arguments import db_safe_priority
+
+    weight = task.weight_rule.get_weight(instance)
+    if isinstance(weight, bool) or not isinstance(weight, int | float):
+        raise _NoNumberError(f"has to give a number, not {weight!r}")
+    return db_safe_priority(int(weight))
+
+
+def _said(task: Any, error: Exception) -> str:
+    name = type(task.weight_rule).__name__
+    if isinstance(error, _NoNumberError):
+        return f"{name} {error}"
+    return f"{name} failed: {type(error).__name__}: {error}"

@@ -307,6 +307,8 @@ trigger = Table(
     Column("classpath", String(1000), nullable=False),
     #: encrypted JSON
     Column("kwargs", Text, nullable=False),
+    #: JSON of a TriggerTemplates, where arguments have to be rendered first
+    Column("templates", Text),
     Column("queue", String(256)),
     Column("triggerer", String(250), index=True),
     Column("created_at", Instant, nullable=False),

@@ -13,11 +13,13 @@ from gnomon.store.crypto import Cipher
 from gnomon.store.database import Database
 from gnomon.store.errors import SecretError
 from gnomon.store.notifier import notify_in
+from gnomon.wire.triggering import TriggerTemplates
 
 _t = tables.trigger
 _i = tables.task_instance
 _r = tables.dag_run
 _e = tables.trigger_event
+_decode_templates = msgspec.json.Decoder(TriggerTemplates).decode
 
 
 class Trigger(msgspec.Struct, frozen=True):
@@ -34,6 +36,8 @@ class Trigger(msgspec.Struct, frozen=True):
     owner: tuple[str, str, str, int, int] | None = None
     #: why the arguments cannot be read, in place of them
     unreadable: str | None = None
+    #: what it takes to render arguments
+    templates: TriggerTemplates | None = None
 
 
 class Triggers:
@@ -126,7 +130,8 @@ class Triggers:
         return len(rows)
 
     def _open(self, conn: Connection, ids: Sequence[int]) -> list[Trigger]:
-        columns = [_t.c.id, _t.c.classpath, _t.c.kwargs, _t.c.ti_id, _t.c.seq, _t.c.queue, _t.c.created_at]
+        columns = [*(_t.c.id, _t.c.classpath, _t.c.kwargs, _t.c.templates), *(_t.c.ti_id, _t.c.seq, _t.c.queue)]
+        columns.append(_t.c.created_at)
         of_run = [_r.c.dag_id, _r.c.run_id]
         of_task = [_i.c.task_id, _i.c.map_index, _i.c.try_number]
         waiting = _t.outerjoin(_i, _i.c.id == _t.c.ti_id).outerjoin(_r, _r.c.id == _i.c.dag_run_id)
@@ -144,7 +149,10 @@ class Triggers:
                     text, unreadable = "{}", str(error)
             kwargs = text.encode()
             place = (row.ti_id, row.seq, row.queue, row.created_at)
-            found.append(Trigger(row.id, row.classpath, kwargs, *place, owner=owner, unreadable=unreadable))
+            templates = None if row.templates is None else _decode_templates(row.templates)
+            found.append(
+                Trigger(row.id, row.classpath, kwargs, *place, owner=owner, unreadable=unreadable, templates=templates)
+            )
         return found
 
 

@@ -176,6 +176,10 @@ async def _make(start: triggering.StartTrigger) -> Any:
         trigger.task_instance = _owner(start.owner)
     if start.watches is not None:
         trigger.asset_state_store = _states_of(start.watches)
+    if start.templates is not None and start.owner is not None:
+        from gnomon.triggerer.templates import render
+
+        await asyncio.to_thread(render, trigger, start.owner, start.templates)  # it may ask for variables and XComs
     return trigger
 
 

@@ -212,7 +212,12 @@ class Triggerer(Service):
             path = task_logs.try_log_path(dag_id, run_id, task_id, map_index, try_number)
         self._child.send(
             triggering.StartTrigger(
-                id=trigger.id, classpath=trigger.classpath, kwargs=trigger.kwargs, owner=owner, log_path=path
+                id=trigger.id,
+                classpath=trigger.classpath,
+                kwargs=trigger.kwargs,
+                owner=owner,
+                log_path=path,
+                templates=trigger.templates,
             )
         )
 

@@ -116,8 +116,13 @@ class SerializedTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     #: the scheduler must tell a worker to run these when it ends the task itself
     has_failure_callback: bool = False
     has_retry_callback: bool = False
-    # start_from_trigger: defer without a process
+    #: user code decides before each try where it runs and how important it is (`model.asking`)
+    is_asked: bool = False
+    #: start_from_trigger: defer without a process, with trigger_cls, trigger_kwargs, next_method, next_kwargs, timeout,
+    #: and `templates`, the names of those trigger_kwargs that are rendered where the trigger runs
     start_trigger: dict[str, Any] | None = None
+    #: of a mapped task: the same for each map index, None for one that begins with a process
+    start_triggers: list[dict[str, Any] | None] = []
 
     task_type: str = "BaseOperator"
     task_module: str = ""
@@ -135,6 +140,8 @@ class SerializedTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     inlets: list[dict[str, Any]] = []
     outlets: list[dict[str, Any]] = []
     extra_links: list[str] = []
+    #: for each of them the XCom that the task leaves it in
+    link_keys: dict[str, str] = {}
     executor_config: dict[str, Any] = {}
     #: anything a screen may show that has no field of its own
     extra: dict[str, Any] = {}

@@ -6,6 +6,8 @@ what to run, asks what it needs to know, and reports what fired.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from gnomon.wire.execution import Json, Reply, Request
@@ -22,6 +24,19 @@ class TriggerOwner(msgspec.Struct, frozen=True, kw_only=True):
     try_number: int = 1
 
 
+class TriggerTemplates(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to render arguments of a trigger that no process of its task has rendered."""
+
+    #: the arguments to render, which are attributes of the trigger of the same names
+    fields: list[str]
+    #: the RunInfo, as a Workload has it
+    run: bytes
+    max_tries: int = 0
+    #: as in the serialized DAG
+    dag_params: dict[str, dict[str, Any]] = {}
+    task_params: dict[str, dict[str, Any]] = {}
+
+
 class StartTrigger(msgspec.Struct, kw_only=True, tag="start"):
     """Triggerer → runner: run this trigger; `log_path` is the log of the try that waits."""
 
@@ -32,6 +47,7 @@ class StartTrigger(msgspec.Struct, kw_only=True, tag="start"):
     log_path: str | None = None
     #: it watches these assets, [name, uri]: it may fire again and again; None for one that a task waits for
     watches: list[tuple[str, str]] | None = None
+    templates: TriggerTemplates | None = None
 
 
 class EventStored(msgspec.Struct, kw_only=True, tag="stored"):

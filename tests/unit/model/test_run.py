@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gnomon.model.asking import Placement, place, to_ask
 from gnomon.model.graph import Graph
 from gnomon.model.run import LiveRun
 from gnomon.model.states import FINISHED, DagRunState, TriggerRule
@@ -365,3 +366,95 @@ def test_a_weight_strategy_gives_each_try_its_priority() -> None:
         if instance.state is Ti.UP_FOR_RETRY:
             run.resume(instance, 5)
     assert seen == [3, 2, 1, 1]
+
+
+START = {"trigger_cls": "x.Y", "next_method": "resume", "timeout": 5.0}
+
+
+def test_a_start_trigger_defers_without_a_process() -> None:
+    run = begin(task("a"), task("b", "a", start_trigger=START, execution_timeout=3.0, retries=1))
+    execute(run, "a")
+    (b,) = run.instances[1]
+    assert (b.state, b.try_number, b.seq, b.queued_at, b.hostname) == ("deferred", 1, 1, None, None)
+    assert (b.next_method, b.next_kwargs, b.wake_at, b.start_date) == ("resume", b"{}", 3_000_004, 4)
+    assert list(run.started) == [b.id]
+    first = b.trigger_id
+    run.resume(b, 10)
+    assert (b.state, b.next_method, b.try_number) == ("scheduled", "resume", 1)
+    run.queue(b, 11)
+    run.start(b, now=12, worker="w", hostname="h", pid=3)
+    assert b.start_date == 4
+    run.fail(b, now=13)
+    run.resume(b, 14)
+    assert (b.state, b.try_number, b.seq) == ("deferred", 2, 3)
+    assert b.trigger_id not in (None, first)
+
+
+def test_a_start_trigger_of_a_mapped_task_is_that_of_its_index() -> None:
+    run = begin(task("a", start_triggers=[START, None], expand=ExpandInput(kind="expand", inputs={"x": 2})))
+    assert states(run) == {"a[0]": "deferred", "a[1]": "scheduled"}
+
+
+def test_a_start_trigger_of_a_paused_dag_waits_for_its_turn() -> None:
+    run = begin(task("a"), task("b", "a", start_trigger=START))
+    run.is_paused = True
+    execute(run, "a")
+    (b,) = run.instances[1]
+    assert (b.state, run.started) == ("scheduled", {})
+    assert run.start_trigger(b, 9)
+    assert (b.state, b.try_number) == ("deferred", 1)
+    assert not run.start_trigger(b, 9)
+
+
+def test_a_trigger_of_what_is_ended_otherwise_is_dropped() -> None:
+    run = begin(task("a", start_trigger=START), task("b"), fail_fast=True)
+    execute(run, "b", "failed")
+    assert states(run) == {"a": "skipped", "b": "failed"}
+    assert len(run.dropped) == 1
+
+
+def decide(run: LiveRun, now: int = 5, **changes: object) -> None:
+    placed = []
+    for i in to_ask(run):
+        fields = {"queue": "q", "pool": "p", "pool_slots": 2, "priority": 9, "max_tries": i.max_tries, **changes}
+        if place(i, Placement(i.try_number, **fields)):  # type: ignore[arg-type]
+            placed.append(i)
+    run.placed(placed, now)
+
+
+def test_what_user_code_decides_on_waits_for_it_before_each_try() -> None:
+    run = begin(task("a", is_asked=True, retries=1), task("b", "a", is_asked=True), task("c"))
+    assert states(run) == {"a": None, "b": None, "c": "scheduled"}
+    execute(run, "c")
+    assert run.outcome() is None  # nothing moves, and it is no deadlock
+    assert [i.node.task_id for i in to_ask(run)] == ["a", "b"]
+    decide(run)
+    (a,), (b,) = run.instances[0], run.instances[1]
+    assert (a.state, a.queue, a.pool, a.pool_slots, a.priority) == ("scheduled", "q", "p", 2, 9)
+    assert (b.state, b.queue) == (None, "q")
+    execute(run, "a", "failed")
+    run.resume(a, 9)
+    assert (a.state, to_ask(run)) == ("up_for_retry", [a])
+    decide(run, queue="other", max_tries=3)
+    assert (a.state, a.queue, a.try_number, a.max_tries) == ("scheduled", "other", 2, 3)
+    execute(run, "a")
+    assert (b.state, to_ask(run)) == ("scheduled", [])
+
+
+def test_an_answer_about_what_has_moved_on_is_void() -> None:
+    run = begin(task("a", is_asked=True), task("b"), fail_fast=True)
+    (a,) = to_ask(run)
+    execute(run, "b", "failed")
+    assert a.state == "skipped"
+    assert not place(a, Placement(0, "q", "p", 1, 1, 1))
+    assert (a.queue, to_ask(run), run.outcome()) == ("default", [], DagRunState.FAILED)
+
+
+def test_instances_of_a_mapped_task_are_asked_about_when_they_are_there() -> None:
+    expand = ExpandInput(kind="expand", inputs={"x": XComLength(task_id="a")})
+    run = begin(task("a"), task("m", "a", is_asked=True, expand=expand))
+    execute(run, "a", length=2)
+    assert states(run) == {"a": "success", "m[0]": None, "m[1]": None}
+    assert [i.map_index for i in to_ask(run)] == [0, 1]
+    decide(run)
+    assert states(run) == {"a": "success", "m[0]": "scheduled", "m[1]": "scheduled"}

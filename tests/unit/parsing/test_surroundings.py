@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from gnomon.parsing import project, surroundings
+from gnomon.parsing.instance_answers import UnusableError, told
 from gnomon.parsing.loader import LoadedFile, import_timeout, load_file
 from gnomon.sdk import listeners, plugins, policies
 from gnomon.sdk.serialization import serialize_dag
+from gnomon.wire.execution import RunInfo, encode
+from gnomon.wire.questions import InstancesAsked, InstancesTold, TryAsked, TryTold
 
 
 class Site:
@@ -228,9 +231,14 @@ def test_policies_change_refuse_and_skip_dags(site: Site) -> None:
         def task_policy(task):
             task.retries = 7
 
-        def task_instance_mutation_hook(ti):
-            ti.queue = "slow"
-            ti.priority_weight = 40
+        def task_instance_mutation_hook(ti, run):
+            ti.executor_config = {"isolation": "reuse"}
+            if run is None:
+                return
+            ti.queue = f"{run.conf['queue']}-{ti.try_number}"
+            ti.pool_slots = ti.map_index + 3 + ti.priority_weight
+            ti.max_tries += ti.run_id == run.run_id == ti.get_dagrun().run_id
+            ti.priority_weight = run.conf.get("weight", 40)
 
         def get_airflow_context_vars(context):
             return {"team": "ours", "airflow_ctx_x": "y"}
@@ -245,12 +253,21 @@ def test_policies_change_refuse_and_skip_dags(site: Site) -> None:
     assert loaded.refused == {"two": "AirflowClusterPolicyViolation: two is not wanted"}
     assert loaded.error is None
     task = serialize_dag(loaded.dags["one"]).tasks[0]
-    assert (task.retries, task.queue, task.priority_weight, task.weight_rule) == (7, "slow", 40, "absolute")
+    assert (task.retries, task.queue, task.is_asked, task.isolation) == (7, "default", True, "reuse")
     assert loaded.dags["one"].tags == {"old", "seen"}
     assert policies.context_variables({}) == {"team": "ours", "airflow_ctx_x": "y"}
     root = str(site.home / "dags")
     assert import_timeout(f"{root}/one.py", root, 30.0) == 90
     assert import_timeout(f"{root}/other.py", root, 30.0) == 0
+
+    def ask(conf: str) -> InstancesTold:
+        info = RunInfo(id=1, dag_id="one", run_id="r", run_type="manual", run_after=0, conf=conf.encode())
+        tries = [TryAsked(5, task.task_id, 2, 1, 7, 30), TryAsked(6, "gone", -1, 0, 0, 1)]
+        return told(loaded.dags["one"], InstancesAsked(encode(info), tries))
+
+    assert ask('{"queue": "slow"}').tries == [TryTold(5, 1, "slow-1", "default_pool", 35, 40, 8)]
+    with pytest.raises(UnusableError, match="gave 'high' as priority_weight of task .*, which is no int"):
+        ask('{"queue": "slow", "weight": "high"}')
 
 
 def test_a_policy_that_skips_leaves_no_error(site: Site) -> None:

@@ -12,6 +12,7 @@ from gnomon.sdk.exceptions import (
     AirflowRescheduleException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    SerializationError,
     TaskDeferred,
 )
 from gnomon.sdk.sensor import poke_mode_only
@@ -25,6 +26,7 @@ from gnomon.sdk.standard.time_sensors import (
     WaitSensor,
 )
 from gnomon.sdk.timezone import utcnow
+from gnomon.sdk.trigger import StartTriggerArgs
 
 
 class Answers(BaseSensorOperator):
@@ -274,3 +276,46 @@ def test_day_of_week_sensor():
     assert DayOfWeekSensor(task_id="t", week_day=set(days) - {today}).poke({}) is False
     with pytest.raises(AttributeError, match="Someday"):
         DayOfWeekSensor(task_id="t", week_day="Someday")
+
+
+def test_start_from_trigger_names_what_is_rendered(as_data):
+    with DAG("d") as dag:
+        FileSensor(task_id="plain", filepath="/x", deferrable=True, start_from_trigger=True)
+        FileSensor(task_id="t", filepath="/x/{{ ds }}", deferrable=True, start_from_trigger=True, timeout=9)
+        FileSensor(task_id="process", filepath="/x", start_from_trigger=True)
+
+    plain, rendered, process = (task.start_trigger for task in as_data(dag).tasks)
+
+    assert "templates" not in plain
+    assert (rendered["templates"], rendered["timeout"]) == (["filepath"], 9)
+    assert process is None
+
+
+def test_start_from_trigger_of_a_mapped_sensor_is_known_for_what_is_written_down(as_data):
+    with DAG("d") as dag:
+        partial = FileSensor.partial(deferrable=True, start_from_trigger=True, task_id="two")
+        partial.expand(filepath=["/a", "/b"])
+        first = BashSensor(task_id="first", bash_command="true")
+        FileSensor.partial(deferrable=True, start_from_trigger=True, task_id="later").expand(filepath=first.output)
+        FileSensor.partial(deferrable=True, filepath="/c", task_id="one_of_two").expand_kwargs(
+            [{"start_from_trigger": True}, {}]
+        )
+
+    found = {task.task_id: task.start_triggers for task in as_data(dag).tasks}
+
+    assert [start["trigger_kwargs"]["filepath"] for start in found["two"]] == ["/a", "/b"]
+    assert found["later"] == []
+    assert (found["one_of_two"][0]["trigger_kwargs"]["filepath"], found["one_of_two"][1]) == ("/c", None)
+    assert set(dag.task_dict) == {"two", "first", "later", "one_of_two"}
+
+
+def test_a_callable_cannot_go_to_a_trigger_without_a_process(as_data):
+    class Calls(BaseSensorOperator):
+        start_from_trigger = True
+        start_trigger_args = StartTriggerArgs("x.Y", "resume", trigger_kwargs={"call": print})
+
+    with DAG("d") as dag:
+        Calls(task_id="t")
+
+    with pytest.raises(SerializationError, match=r"task .t.: .call. in the trigger_kwargs .* is callable"):
+        as_data(dag)

@@ -9,7 +9,7 @@ from gnomon.sdk.dag import DAG
 from gnomon.sdk.exceptions import SerializationError
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.serialization import serialize_dag
-from gnomon.sdk.weight import PriorityWeightStrategy, check_weight_rule
+from gnomon.sdk.weight import PriorityWeightStrategy, check_weight_rule, weight_in_run
 
 
 class Decreasing(PriorityWeightStrategy):
@@ -69,6 +69,33 @@ def test_airflow_2_asks_for_each_try(monkeypatch):
     conf.reload()
     FromSettings.forget()
     assert serialized(Decreasing(), retries=4).tasks[0].weights == [3, 2, 1]
+
+
+class ByIndex(PriorityWeightStrategy):
+    def get_weight(self, ti):
+        return ti.map_index + len(ti.run_id)
+
+
+class OnlyInARun(PriorityWeightStrategy):
+    def get_weight(self, ti):
+        return int(ti.run_id[-1])
+
+
+def test_one_that_looks_at_the_run_is_asked_in_the_run():
+    for strategy, expected in ((ByIndex(), 8), (OnlyInARun(), 5)):
+        with DAG("d", schedule=None) as dag:
+            task = BaseOperator(task_id="a", weight_rule=strategy)
+            BaseOperator(task_id="b", weight_rule=ByName())
+        assert [task.is_asked for task in serialize_dag(dag).tasks] == [True, False]
+        assert weight_in_run(task, "run_5", 3, 0) == expected
+        assert weight_in_run(dag.get_task("b"), "run_5", 3, 0) is None
+
+
+def test_one_that_fails_in_the_run_says_so():
+    with DAG("d", schedule=None):
+        task = BaseOperator(task_id="a", weight_rule=OnlyInARun())
+    with pytest.raises(ValueError, match=r"the weight strategy of task 'a', OnlyInARun failed: ValueError"):
+        weight_in_run(task, "run", 3, 0)
 
 
 def test_a_task_without_a_strategy_carries_no_weights():

@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
-from gnomon.sdk import listeners, plugins
+from gnomon.sdk import listeners, operator_link, plugins, policies
 from gnomon.sdk.assets import assets_as_data
 from gnomon.sdk.dag import DAG
 from gnomon.sdk.exceptions import SerializationError
 from gnomon.sdk.expand_input import to_wire
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.runtime import values
+from gnomon.sdk.serialization import start_triggers
 from gnomon.sdk.settings import profile, setting
 from gnomon.sdk.task_group import MappedTaskGroup, TaskGroup
 from gnomon.sdk.weight import PriorityWeightStrategy, weights_of
@@ -168,7 +169,6 @@ def _task(task: Any) -> wire.SerializedTask:
         pool_slots=task.pool_slots,
         priority_weight=task.priority_weight,
         weight_rule=_weight_rule(weight_rule),
-        weights=_weights(task, weight_rule),
         queue=task.queue,
         executor=task.executor,
         max_active_tis_per_dag=task.max_active_tis_per_dag,
@@ -196,6 +196,9 @@ def _task(task: Any) -> wire.SerializedTask:
         ui_color=task.ui_color,
         ui_fgcolor=task.ui_fgcolor,
     )
+    if isinstance(weight_rule, PriorityWeightStrategy):
+        made.weights, made.is_asked = weights_of(task, each_try=profile() == 2)
+    made.is_asked = (made.is_asked or policies.mutates_instances()) and not made.inline
     _add_what_is_rare(task, made)
     return made
 
@@ -211,10 +214,6 @@ def _calls_about_failures(task: Any, emails: str) -> bool:
     if listeners.is_heard("on_task_instance_failed"):
         return True
     return bool(_given(task, "email")) and bool(getattr(task, emails))
-
-
-def _weights(task: Any, rule: Any) -> list[int]:
-    return weights_of(task, each_try=profile() == 2) if isinstance(rule, PriorityWeightStrategy) else []
 
 
 def _own_date(task: Any, name: str) -> str | None:
@@ -275,14 +274,16 @@ def _add_what_is_rare(task: Any, made: wire.SerializedTask) -> None:
         made.inlets = assets_as_data(inlets)
     if outlets := _given(task, "outlets"):
         made.outlets = assets_as_data(outlets)
-    if task.operator_extra_links:
-        made.extra_links = task.extra_links
-    if links := plugins.links_of(task):
-        made.extra_links = list(dict.fromkeys([*made.extra_links, *(link.name for link in links)]))
+    if links := [*task.operator_extra_links, *plugins.links_of(task)]:
+        own = task.extra_links if task.operator_extra_links else []
+        made.extra_links = list(dict.fromkeys([*own, *(link.name for link in links)]))
+        made.link_keys = {link.name: operator_link.xcom_key_of(link) for link in links}
     if config := _given(task, "executor_config"):
         made.executor_config = _shown(config)
-    if task.start_from_trigger and task.start_trigger_args is not None and not task.is_mapped:
-        made.start_trigger = _start_trigger(task)
+    if task.is_mapped:
+        made.start_triggers = start_triggers.of_mapped(task)
+    elif task.start_from_trigger:
+        made.start_trigger = start_triggers.of_task(task)
     _add_extra(task, made)
 
 
@@ -298,22 +299,12 @@ def _add_extra(task: Any, made: wire.SerializedTask) -> None:
             made.extra["reschedule"] = True
     if task.returns_dag_result:
         made.extra["returns_dag_result"] = True
+    kind, argument = getattr(task.operator_class, "dag_dependency", None) or (None, "")
+    other = task.partial_kwargs.get(argument) if task.is_mapped else getattr(task, argument, None)
+    if kind and isinstance(other, str):
+        made.extra["dag_dependency"] = [kind, other]
     if (resources := _given(task, "resources")) is not None:
         made.extra["resources"] = _shown(resources.to_dict() if hasattr(resources, "to_dict") else resources)
-
-
-def _start_trigger(task: Any) -> dict[str, Any]:
-    args = task.start_trigger_args
-    try:
-        return {
-            "trigger_cls": args.trigger_cls,
-            "trigger_kwargs": values.to_plain(args.trigger_kwargs or {}),
-            "next_method": args.next_method,
-            "next_kwargs": values.to_plain(args.next_kwargs or {}),
-            "timeout": _seconds(args.timeout),
-        }
-    except values.NotSerializableError as error:
-        raise SerializationError(f"task {task.task_id!r}: start_trigger_args: {error}") from None
 
 
 # --------------------------------------------------------------------------------------------------- groups

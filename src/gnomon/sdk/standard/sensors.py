@@ -25,6 +25,8 @@ class PythonSensor(BaseSensorOperator):
         templates_dict: further templates; the function gets them as `templates_dict`.
     """
 
+    __module__ = "airflow.providers.standard.sensors.python"
+
     template_fields: Collection[str] = ("templates_dict", "op_args", "op_kwargs")
 
     def __init__(
@@ -62,6 +64,8 @@ class BashSensor(BaseSensorOperator):
         output_encoding: how to read what it prints.
         retry_exit_code: the exit code that means "not yet"; any other than 0 fails then.
     """
+
+    __module__ = "airflow.providers.standard.sensors.bash"
 
     template_fields: Collection[str] = ("bash_command", "env")
     template_ext = (".sh", ".bash")
@@ -112,6 +116,8 @@ class FileSensor(BaseSensorOperator):
         trigger_kwargs: arguments of the trigger.
     """
 
+    __module__ = "airflow.providers.standard.sensors.filesystem"
+
     template_fields: Collection[str] = ("filepath", "fs_conn_id")
     ui_color = "#91818a"
 
@@ -135,7 +141,8 @@ class FileSensor(BaseSensorOperator):
         if self.deferrable and start_from_trigger:
             self.start_trigger_args = StartTriggerArgs(
                 trigger_cls="airflow.providers.standard.triggers.file.FileTrigger",
-                trigger_kwargs=trigger_kwargs or {"filepath": str(filepath), "recursive": recursive},
+                trigger_kwargs=trigger_kwargs
+                or {"filepath": self.path, "recursive": recursive, "poke_interval": self.poke_interval},
                 next_method="execute_complete",
                 timeout=timedelta(seconds=self.timeout),
             )

@@ -212,6 +212,7 @@ def _create_trigger() -> None:
         sa.Column("seq", sa.Integer(), nullable=True),
         sa.Column("classpath", sa.String(length=1000), nullable=False),
         sa.Column("kwargs", sa.Text(), nullable=False),
+        sa.Column("templates", sa.Text(), nullable=True),
         sa.Column("queue", sa.String(length=256), nullable=True),
         sa.Column("triggerer", sa.String(length=250), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
