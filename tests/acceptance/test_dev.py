@@ -219,6 +219,21 @@ def test_a_bad_fernet_key_is_told_before_anything_starts(project):
     assert "Nothing is running" in project("gnomon", "dev", "ps").stdout
 
 
+def test_a_setting_that_a_process_cannot_read_is_one_sentence(project):
+    logs = project.home / "logs/processes"
+    logs.mkdir(parents=True)
+    (logs / "worker.log").write_text("an error of yesterday\n")
+    done = project("gnomon", "dev", "start", AIRFLOW__CORE__PARALLELISM="lots")
+    assert (done.returncode, done.stdout) == (1, "")
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert error == (
+        "Error: worker does not start: [core] parallelism: 'lots' is not a whole number;"
+        " it comes from the environment variable AIRFLOW__CORE__PARALLELISM"
+    )
+    assert "Traceback" not in done.stderr
+    assert "yesterday" not in done.stderr
+
+
 def test_kill_deletes_the_database(project):
     project.ok("airflow", "variables", "set", "v", "1")
     project.ok("gnomon", "dev", "kill")

@@ -64,6 +64,8 @@ class Supervisor:
         )
         self.restarts = {name: Restarts() for name in self.state.parts}
         self.born: dict[str, float] = {}
+        #: how long the log of each process was when it was started
+        self.said: dict[str, int] = {}
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.selector = selectors.DefaultSelector()
         self.workers: dict[int, str] = {}  # our own children: pid → part
@@ -269,6 +271,7 @@ class Supervisor:
         if name in _CONTROL_SIDE and self.channel is None:
             return  # the zygote's successor starts everything that is missing
         self.born[name] = time.monotonic()
+        self.said[name] = self._log_size(name)
         self._set(part, "starting")
         if name in _CONTROL_SIDE:
             self._order(name, self._arguments(name))
@@ -405,12 +408,19 @@ class Supervisor:
             if log.stat().st_size > _LOG_BYTES:
                 os.replace(log, log.with_suffix(".log.1"))
 
+    def _log_size(self, name: str) -> int:
+        try:
+            return (self.logs / f"{name}.log").stat().st_size
+        except OSError:
+            return 0
+
     def _last_words(self, name: str, *, lines: int = 12) -> str:
-        """Return the end of a process's log: what it said before it died."""
+        """Return the end of what a process has said since it was started."""
         path = self.logs / f"{name}.log"
+        size, begun = self._log_size(name), self.said.get(name, 0)
         try:
             with path.open("rb") as file:
-                file.seek(max(0, path.stat().st_size - 16384))
+                file.seek(max(begun if begun <= size else 0, size - 16384))
                 return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
         except OSError:
             return ""

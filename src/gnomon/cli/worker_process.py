@@ -9,7 +9,7 @@ import sys
 import traceback
 from datetime import UTC, datetime
 
-from gnomon.service.config import conf
+from gnomon.service.config import ConfigError, conf
 from gnomon.service.masking import masker
 
 
@@ -51,10 +51,10 @@ def main(arguments: list[str]) -> int:
 
     from gnomon.worker.supervisor import Worker, WorkerError
 
-    _configure_logs()
     try:
+        _configure_logs()
         Worker(options.socket, options.name, options.slots, options.queues.split(",")).run()
-    except WorkerError as error:
+    except (WorkerError, ConfigError) as error:
         logging.getLogger(__name__).error("%s", error)
         return 1
     return 0
