@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gnomon.service import clock, task_logs
 from gnomon.store import tables as t
 from gnomon.store.engine import Store
+from gnomon.store.state_store import TaskPlace
 from gnomon.wire.execution import XComEntry
 from tests.fixtures.api_client import Client, ids
 from tests.fixtures.api_data import DAY, NOW, add_ti
@@ -144,6 +147,26 @@ def test_marking_a_task_instance_resumes_what_failed_below(api: Client, kettle: 
     api.refused(409, "PATCH", f"{TIS}/boil", json={"new_state": "success"})
     api.refused(422, "PATCH", f"{TIS}/boil", json={"new_state": "running"})
     api.refused(404, "PATCH", f"{TIS}/nothing", json={"new_state": "success"})
+
+
+def test_what_a_task_keeps_is_forgotten_with_its_mark_if_that_is_set(
+    api: Client, kettle: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boil, drink = TaskPlace("tea", "r1", "boil"), TaskPlace("tea", "r1", "drink")
+    for place in (boil, drink):
+        kettle.task_states.set(place, "seen", "1", expires_at=None, now=NOW)
+
+    def kept(place: TaskPlace) -> int:
+        return kettle.task_states.page(place, limit=10, offset=0)[1]
+
+    api.ok("PATCH", f"{TIS}/boil", json={"new_state": "failed"})
+    api.ok("PATCH", f"{TIS}/boil", json={"new_state": "success"})
+    assert (kept(boil), kept(drink)) == (1, 1)
+    monkeypatch.setenv("AIRFLOW__STATE_STORE__CLEAR_ON_SUCCESS", "True")
+    api.ok("PATCH", f"{TIS}/boil", json={"new_state": "failed"})
+    assert kept(boil) == 1
+    api.ok("PATCH", f"{TIS}/boil", json={"new_state": "success"})
+    assert (kept(boil), kept(drink)) == (0, 1)
 
 
 def test_marking_with_relatives_and_one_mapped_instance(api: Client) -> None:

@@ -17,7 +17,7 @@ from tests.fixtures.standalone import Standalone
 _DAG = """
 import os
 from datetime import timedelta
-from airflow.sdk import DAG, Asset, BaseOperator, NEVER_EXPIRE, ResumableJobMixin, task
+from airflow.sdk import DAG, Asset, AssetAlias, BaseOperator, NEVER_EXPIRE, ResumableJobMixin, task
 
 ORDERS = Asset("orders")
 
@@ -65,6 +65,16 @@ with DAG("keep", schedule=None, is_paused_upon_creation=False):
     def refuse(task_state_store=None):
         task_state_store.set("nothing", None)
 
+    @task(outlets=[AssetAlias("anything")])
+    def pack(outlet_events=None):
+        outlet_events[AssetAlias("anything")].add(Asset("parcels"))
+
+    @task(inlets=[AssetAlias("anything"), AssetAlias("nothing")])
+    def send(asset_state_store=None):
+        asset_state_store.set("sent", True)
+        return asset_state_store[Asset("parcels")].get("sent")
+
+    pack() >> send()
     write.expand(number=[3, 4]); count(); refuse()
     Job(task_id="job", retries=1, retry_delay=timedelta(0))
     Job(task_id="forgetful", durable=False, retries=1, retry_delay=timedelta(0))
@@ -79,9 +89,9 @@ def running(airflow_home: Path) -> Iterator[Standalone]:
 
 def test_state_outlives_a_try_and_is_seen_over_rest(running: Standalone) -> None:
     run = running.trigger("keep")
-    over = running.wait(run, result=["write", "count", "job"])
+    over = running.wait(run, result=["write", "count", "job", "send"])
     assert over["state"] == "failed"  # "refuse" does
-    assert over["results"] == {"write": [[3]], "count": 2, "job": "job-7 is done"}
+    assert over["results"] == {"write": [[3]], "count": 2, "job": "job-7 is done", "send": True}
     assert "Cannot set value as None" in running.log_of(run, "refuse")
     assert "submitting" in running.log_of(run, "job", 1)
     assert "submitting" not in running.log_of(run, "job", 2)

@@ -114,6 +114,14 @@ class Assets:
                 {"id": row.id, **_shown(row)} for row in conn.execute(select(t.asset).where(*where).order_by(_a.id))
             ]
 
+    def of_alias(self, name: str) -> list[AssetKey]:
+        """Return the assets that an alias stands for by now."""
+        alias, link = t.asset_alias.c, t.asset_alias_asset.c
+        query = select(_a.name, _a.uri).join(t.asset_alias_asset, link.asset_id == _a.id)
+        query = query.join(t.asset_alias, alias.id == link.alias_id).where(alias.name == name)
+        with self._db.read() as conn:
+            return [AssetKey(*row) for row in conn.execute(query.order_by(_a.id))]
+
     def producers(self, asset_ids: Collection[int]) -> list[str]:
         """Return the DAGs that have a task with one of these assets as outlet."""
         place = t.task_asset.c

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, select
 
 from gnomon.store import limits
 from gnomon.store.asset_tables import asset
 from gnomon.store.database import Database
 from gnomon.store.errors import NotFound, RunNotFound
+from gnomon.store.records import TaskInstance
 from gnomon.store.state_tables import asset_state, task_state
 from gnomon.store.tables import dag_run
 
@@ -108,6 +109,13 @@ class TaskStates:
             total += len(rows)
             if len(rows) < batch:
                 return total
+
+
+def forget_state(conn: Connection, task_instances: Iterable[TaskInstance]) -> None:
+    """Delete what task instances keep, in the caller's transaction."""
+    for ti in task_instances:
+        mine = and_(_t.dag_run_id == ti.dag_run_id, _t.task_id == ti.task_id, _t.map_index == ti.map_index)
+        conn.execute(delete(task_state).where(mine))
 
 
 def _of(place: TaskPlace) -> list[ColumnElement[bool]]:

@@ -19,6 +19,7 @@ from gnomon.store.leader import between_commits
 from gnomon.store.notifier import notify_in
 from gnomon.store.records import RUN, TASK_INSTANCE, TRY, Run, TaskInstance, Try
 from gnomon.store.runs import ORDER, end_task_instances
+from gnomon.store.state_store import forget_state
 
 _run = tables.dag_run
 _ti = tables.task_instance
@@ -233,7 +234,7 @@ class TaskInstances:
         return Cleared(found, runs)
 
     def set_state(
-        self, selection: Selection, state: str, now: datetime, *, dry_run: bool = False
+        self, selection: Selection, state: str, now: datetime, *, dry_run: bool = False, forgets: bool = False
     ) -> list[TaskInstance]:
         """Mark task instances; those that have the state already are left alone.
 
@@ -245,6 +246,7 @@ class TaskInstances:
             state: success, failed or skipped.
             now: this moment.
             dry_run: only say which ones.
+            forgets: delete what those keep that are marked as successful ([state_store] clear_on_success).
 
         Returns:
             The changed ones as they were before.
@@ -263,6 +265,8 @@ class TaskInstances:
             between_commits(conn)
             found = _selected(conn, condition, lock=True)
             end_task_instances(conn, [ti.id for ti in found], state, now)
+            if forgets and state == S.SUCCESS:
+                forget_state(conn, found)
             for dag_run_id in sorted({ti.dag_run_id for ti in found}):
                 notify_in(conn, "run", dag_run_id)
         return found

@@ -35,3 +35,9 @@ class GetInactiveAssets(msgspec.Struct, kw_only=True, tag="get_inactive_assets")
     """Which of these assets, [name, uri], are not active. Answered by Found: a list of the same form."""
 
     keys: list[tuple[str, str]]
+
+
+class GetAssetsOfAlias(msgspec.Struct, kw_only=True, tag="get_assets_of_alias"):
+    """What an alias stands for by now. Answered by Found: a list of [name, uri]."""
+
+    name: str

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from gnomon.wire.assets import GetAsset, GetAssetEvents, GetConsumedEvents, GetInactiveAssets
+from gnomon.wire.assets import GetAsset, GetAssetEvents, GetAssetsOfAlias, GetConsumedEvents, GetInactiveAssets
 from gnomon.wire.human_input import AskPeople, GetAnswer, GiveAnswer
 from gnomon.wire.state_store import (
     DeleteAssetState,
@@ -77,6 +77,8 @@ class RunInfo(msgspec.Struct, kw_only=True):
     partition_key: str | None = None
     partition_date: int | None = None
     note: str | None = None
+    #: what made it; only in answers to GetDagRun
+    triggered_by: str | None = None
 
 
 class Workload(msgspec.Struct, kw_only=True, tag="execute"):
@@ -473,6 +475,7 @@ Request = (
     | GetAssetEvents
     | GetConsumedEvents
     | GetInactiveAssets
+    | GetAssetsOfAlias
     | Custom
 )
 

@@ -43,6 +43,11 @@ def get_inactive_assets(self: Handlers, key: Caller, ask: ask_for.GetInactiveAss
     return _found(self.store.assets.inactive(ask.keys))
 
 
+def get_assets_of_alias(self: Handlers, key: Caller, ask: ask_for.GetAssetsOfAlias) -> wire.Reply:
+    """What an alias stands for."""
+    return _found(self.store.assets.of_alias(ask.name))
+
+
 def _named(name: str | None, uri: str | None) -> str:
     return f"the name {name!r}" if name else f"the URI {uri!r}"
 
@@ -56,4 +61,5 @@ TABLE: dict[type, Callable[[Handlers, Caller, Any], wire.Reply]] = {
     ask_for.GetAssetEvents: get_asset_events,
     ask_for.GetConsumedEvents: get_consumed_events,
     ask_for.GetInactiveAssets: get_inactive_assets,
+    ask_for.GetAssetsOfAlias: get_assets_of_alias,
 }

@@ -14,6 +14,7 @@ from gnomon.sdk.runtime.channel import ask_async, require_channel
 from gnomon.sdk.types import NEVER_EXPIRE
 from gnomon.wire import execution as wire
 from gnomon.wire import state_store as state
+from gnomon.wire.assets import GetAssetsOfAlias
 
 if TYPE_CHECKING:
     from gnomon.sdk.runtime.task_instance import RuntimeTaskInstance
@@ -249,14 +250,22 @@ class AssetStateStores:
     """`asset_state_store`: one store per inlet and outlet; of a task with one asset, that store itself.
 
     Args:
-        inlets: of the task, or what a watcher watches.
+        inlets: of the task, or what a watcher watches; an alias is what it stands for.
         outlets: of the task; aliases are not stores, for what they stand for is known only afterwards.
     """
 
     def __init__(self, inlets: Iterable[Any], outlets: Iterable[Any] = ()) -> None:
+        from gnomon.sdk.assets import AssetAlias
+
         self._stores: dict[tuple[str, str], AssetStateStore] = {}
-        for asset in (*inlets, *outlets):
-            if (key := _key_of(asset)) is not None:
+        for asset in inlets:
+            keys = _assets_of(asset) if isinstance(asset, AssetAlias) else [_key_of(asset)]
+            self._add(keys)
+        self._add(map(_key_of, outlets))
+
+    def _add(self, keys: Iterable[tuple[str, str] | None]) -> None:
+        for key in keys:
+            if key is not None:
                 self._stores.setdefault(key, AssetStateStore(**dict([key])))
 
     def __getitem__(self, asset: Any) -> AssetStateStore:
@@ -286,6 +295,14 @@ def _key_of(asset: Any) -> tuple[str, str] | None:
     if isinstance(asset, Asset | AssetNameRef):
         return ("name", asset.name)
     return ("uri", asset.uri) if isinstance(asset, AssetUriRef) else None
+
+
+def _assets_of(alias: Any) -> list[tuple[str, str]]:
+    """Return what an alias stands for by now."""
+    from gnomon.sdk.runtime.dag_run import found_value
+
+    found = found_value(require_channel().ask(GetAssetsOfAlias(name=alias.name)))
+    return [("name", name) for name, _ in found]
 
 
 def _check(reply: wire.Reply) -> None:

@@ -24,6 +24,7 @@ from gnomon.api.public.models.base import (
 )
 from gnomon.api.public.routes.dag_facts import newest
 from gnomon.service import clock
+from gnomon.service.config import conf
 from gnomon.store.errors import StoreError
 from gnomon.wire.dag import SerializedDag
 
@@ -224,7 +225,8 @@ def _mark(
             chosen = targets.selection(dag, scope, markers, _spread(body))
         except ValueError as error:
             raise HTTPException(400, str(error)) from None
-        changed_ones = store.set_state(chosen, state, now, dry_run=dry_run)
+        forgets = conf.getboolean("state_store", "clear_on_success", fallback=False)
+        changed_ones = store.set_state(chosen, state, now, dry_run=dry_run, forgets=forgets)
         if not changed_ones and not dry_run:
             raise HTTPException(409, f"The task instances are already in {state} state")
         concerned = [ti.id for ti in changed_ones]
