@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gnomon.cli import environments, starter, statefile
+from gnomon.cli import environments, preflight, starter, statefile
 from gnomon.cli import project as projects
 from gnomon.cli.errors import CommandError
 from gnomon.cli.lazy import single
@@ -147,10 +147,11 @@ def begin(
     os.environ.update(environ)
     if statefile.running():
         raise starter.already_running()
+    preflight.check_settings()
     projects.link_folders(project.root, project.home)
     (project.home / "env-file").write_text(env_file or "", encoding="utf-8")
     chosen = _choose_port(project, port)
-    for line in project.warnings:
+    for line in (*project.warnings, *preflight.doubts()):
         print(f"Warning: {line}", file=sys.stderr)
     started = starter.launch(
         environ,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnomon.cli import output, settings_file
+from gnomon.cli import output, preflight, settings_file
 from gnomon.cli.project import Project, activate, link_folders
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def private_store(env_file: str | None = None) -> Iterator[Store]:
     """
     project = activate(env_file=env_file)
     source = _url_if_there()
+    preflight.check_settings()
     folder = Path(tempfile.mkdtemp(prefix="gnomon-run-"))
     try:
         _point_at(folder, project)

@@ -85,8 +85,8 @@ def run_standalone(
     port: Annotated[int | None, typer.Option("-p", "--port", help="Port of the API server.")] = None,
 ) -> None:
     """Start all processes in the foreground, and make the database if there is none."""
+    from gnomon.cli import preflight, starter, statefile
     from gnomon.cli import project as projects
-    from gnomon.cli import starter, statefile
     from gnomon.cli.foreground import show
     from gnomon.service.config import conf
     from gnomon.service.home import airflow_home
@@ -99,6 +99,9 @@ def run_standalone(
         return
     if statefile.running():
         raise starter.already_running()
+    preflight.check_settings()
+    for line in preflight.doubts():
+        print(f"Warning: {line}", file=sys.stderr)
     home = airflow_home()
     home.mkdir(parents=True, exist_ok=True)
     wanted = port if port is not None else conf.getint("api", "port", fallback=8080)

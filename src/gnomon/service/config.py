@@ -191,6 +191,10 @@ class Config:
         values = {key: _guess(setting.value) for key, setting in found.items() if setting is not None}
         return values or None
 
+    def known_options(self, section: str) -> list[str]:
+        """Return the options that a section of Airflow's own has, or had in Airflow 2."""
+        return sorted({key for name, key in (*self._known(), *self._renames().present) if name == section.lower()})
+
     def items(self) -> Iterator[tuple[str, str, Setting]]:
         """Yield section, option and setting of everything known or set; secrets too."""
         for section in self.sections():
