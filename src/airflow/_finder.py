@@ -191,6 +191,8 @@ def _object_at(home: Home, wanted: str) -> Any:
     try:
         return getattr(found, home.name)
     except AttributeError:
+        if home.name == "__all__":
+            return [name for name in vars(found) if not name.startswith("_")]
         if (provider := provider_of(home.module)) is not None and not wanted.endswith(".__all__"):
             raise ImportError(
                 f"{wanted} became {home.path}, which the installed release of {provider} does not have any more"

@@ -7,6 +7,21 @@ from typing import Any
 
 _MODULES = ("uuid", "json", "time", "dateutil", "yaml")
 
+__all__ = [  # noqa: F822 - some are imported when they are named
+    "datetime",
+    "datetime_diff_for_humans",
+    "dateutil",
+    "ds_add",
+    "ds_format",
+    "ds_format_locale",
+    "json",
+    "random",
+    "time",
+    "timedelta",
+    "uuid",
+    "yaml",
+]
+
 
 def __getattr__(name: str) -> Any:
     import importlib

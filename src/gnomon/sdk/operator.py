@@ -11,7 +11,7 @@ from gnomon.sdk.abstract_operator import AbstractOperator
 from gnomon.sdk.authoring import DagContext, TaskGroupContext
 from gnomon.sdk.exceptions import AirflowException, TaskDeferralError, TaskDeferralTimeout, TaskDeferred
 from gnomon.sdk.node import validate_key
-from gnomon.sdk.operator_arguments import STORED_AS, OperatorDefaults, normalized
+from gnomon.sdk.operator_arguments import STORED_AS, OperatorDefaults, normalized, warn_author
 from gnomon.sdk.operator_meta import BASE_ARGUMENTS, OperatorMeta
 from gnomon.sdk.setup_teardown import SetupTeardownContext
 from gnomon.sdk.types import NOTSET
@@ -215,7 +215,7 @@ class BaseOperator(OperatorDefaults, AbstractOperator, metaclass=OperatorMeta):
         if wait_for_downstream:
             self.depends_on_past = True
         if sla is not None:
-            _warn("sla is ignored since Airflow 3; use DAG(deadline=DeadlineAlert(…)) instead")
+            warn_author("sla is ignored since Airflow 3; use DAG(deadline=DeadlineAlert(…)) instead")
         if isinstance(self.template_fields, str):
             raise TypeError(f"template_fields of {type(self).__name__} has to be a list of names, not a string")
         self._enter_dag(task_id, dag, task_group)
@@ -230,7 +230,7 @@ class BaseOperator(OperatorDefaults, AbstractOperator, metaclass=OperatorMeta):
         """Take the argument names of Airflow 2; refuse all others."""
         kwargs.pop("_airflow_mapped_validation_only", None)
         if (limit := kwargs.pop("task_concurrency", None)) is not None:
-            _warn("task_concurrency is now max_active_tis_per_dag")
+            warn_author("task_concurrency is now max_active_tis_per_dag")
             arguments["max_active_tis_per_dag"] = limit
         if kwargs:
             from gnomon.service.masking import masker
@@ -486,11 +486,3 @@ def _merge_params(dag: DAG | None, own: Any) -> Any:
     mine._fill_missing_param_source("task")
     params.update(mine)
     return params
-
-
-def _warn(message: str) -> None:
-    import warnings
-
-    from gnomon.sdk.exceptions import RemovedInAirflow4Warning
-
-    warnings.warn(message, RemovedInAirflow4Warning, stacklevel=4)

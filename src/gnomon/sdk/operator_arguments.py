@@ -6,6 +6,8 @@ tasks small in the processes that are forked from the template.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,11 +17,24 @@ from gnomon.sdk.settings import FromSettings, profile, setting
 
 MINIMUM_PRIORITY_WEIGHT = -2147483648
 MAXIMUM_PRIORITY_WEIGHT = 2147483647
+_HERE = os.path.dirname(__file__) + os.sep
 
 
 def db_safe_priority(priority_weight: int) -> int:
     """Return a weight clamped to what a database integer holds."""
     return max(MINIMUM_PRIORITY_WEIGHT, min(MAXIMUM_PRIORITY_WEIGHT, priority_weight))
+
+
+def warn_author(message: str, category: type[Warning] | None = None) -> None:
+    """Warn at the line of the DAG file that makes the operator, however many classes it has; RemovedInAirflow4Warning."""
+    import warnings
+
+    from gnomon.sdk.exceptions import RemovedInAirflow4Warning
+
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category or RemovedInAirflow4Warning, stacklevel=level)
 
 
 class Fresh:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+from dateutil.relativedelta import relativedelta
+
 from gnomon.sdk.configuration import conf
 from gnomon.sdk.exceptions import AirflowBadRequest, AirflowException
 
@@ -23,6 +25,9 @@ remove_option = conf.remove_option
 
 
 # ----------------------------------------------------------------------------------------------------- dates
+
+#: What DAG(schedule_interval=…) could be.
+ScheduleInterval = str | timedelta | relativedelta | None
 
 cron_presets = {
     "@hourly": "0 * * * *",

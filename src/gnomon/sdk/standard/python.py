@@ -11,6 +11,7 @@ from gnomon.sdk.branch import BranchMixIn
 from gnomon.sdk.calls import KeywordParameters, is_async_callable
 from gnomon.sdk.log import say
 from gnomon.sdk.operator import BaseOperator
+from gnomon.sdk.operator_arguments import warn_author
 from gnomon.sdk.skip import SkipMixin
 
 
@@ -49,6 +50,10 @@ class PythonOperator(BaseOperator):
         show_return_value_in_logs: bool = True,
         **kwargs: Any,
     ) -> None:
+        if kwargs.pop("provide_context", False):
+            from gnomon.sdk.exceptions import RemovedInAirflow3Warning
+
+            warn_author("provide_context has no effect: a function gets what it names", RemovedInAirflow3Warning)
         super().__init__(**kwargs)
         if not callable(python_callable):
             raise TypeError(f"`python_callable` param must be callable, not {type(python_callable).__name__}")
