@@ -19,6 +19,8 @@ from sqlalchemy import select
 
 from gnomon.api.refusals import TriggerRefused
 from gnomon.api.triggering import TriggerRequest, trigger_run
+from gnomon.cli.dags import _coming
+from gnomon.model.timetables import DataInterval
 from gnomon.parsing.processor import DagProcessor
 from gnomon.service import clock
 from gnomon.store import tables as t
@@ -306,3 +308,96 @@ async def _until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     while not condition():
         assert clock.monotonic() < end, "waited in vain"
         await asyncio.sleep(0.02)
+
+
+#: Only says when to run, and names its runs.
+_BARE = """
+from datetime import datetime, timedelta, timezone
+from airflow.sdk import DAG
+from airflow.timetables.base import DagRunInfo, Timetable
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+class Tides(Timetable):
+    def infer_manual_data_interval(self, *, run_after):
+        return None
+
+    def next_dagrun_info_v2(self, *, last_dagrun_info, restriction):
+        at = restriction.earliest
+        if last_dagrun_info is not None:
+            assert last_dagrun_info.data_interval is None
+            at = last_dagrun_info.run_after + timedelta(hours=12, minutes=25)
+        if restriction.latest is not None and at > restriction.latest:
+            return None
+        return DagRunInfo(run_after=at, data_interval=None)
+
+    {naming}
+
+with DAG("tides", schedule=Tides(), start_date=datetime(2024, 1, 1, tzinfo=timezone.utc), catchup=True,
+         end_date=datetime(2024, 1, 2, 1, tzinfo=timezone.utc), is_paused_upon_creation=False):
+    EmptyOperator(task_id="nothing")
+"""
+_NAMING = """def generate_run_id(self, *, run_type, run_after, data_interval, **extra):
+        return f"{run_type.value}-tide-{run_after:%d-%H:%M}-{'without' if data_interval is None else 'with'}"
+"""
+
+
+@turning
+async def test_a_timetable_may_say_only_when(store: Store, airflow_home: Path) -> None:
+    save(airflow_home, tides=_BARE.replace("{naming}", ""))
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: [run.state for run in runs_of(store, "tides")] == ["success"] * 3, 30)
+        found = [(run.run_id, run.logical_date, run.data_interval_start) for run in runs_of(store, "tides")]
+        assert found == [
+            ("scheduled__2024-01-01T00:00:00+00:00", None, None),
+            ("scheduled__2024-01-01T12:25:00+00:00", None, None),
+            ("scheduled__2024-01-02T00:50:00+00:00", None, None),
+        ]
+        await made.until(lambda: not store.questions.untaken())
+        assert warning_of(store, "tides") is None
+        # An interval that the class does not infer is none.
+        request = TriggerRequest(dag_id="tides", now=clock.now(), logical_date=day(20))
+        run = await asyncio.to_thread(trigger_run, store, VersionCache(), request)
+        assert (run.logical_date, run.data_interval_start) == (day(20), None)
+
+
+@turning
+async def test_every_run_is_named_by_a_timetable_that_names_runs(store: Store, airflow_home: Path) -> None:
+    save(airflow_home, tides=_BARE.replace("{naming}", _NAMING))
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: len(runs_of(store, "tides")) == 3, 30)
+        assert runs_of(store, "tides")[1].run_id == "scheduled-tide-01-12:25-without"
+
+        def trigger(**fields: Any) -> Any:
+            request = TriggerRequest(dag_id="tides", now=clock.now(), run_after=day(5, 3), **fields)
+            return trigger_run(store, VersionCache(), request)
+
+        run = await asyncio.to_thread(trigger)
+        assert (run.run_id, run.logical_date) == ("manual-tide-05-03:00-without", None)
+        interval = DataInterval(day(1), day(2))
+        run = await asyncio.to_thread(trigger, logical_date=day(21), data_interval=interval)
+        assert (run.run_id, run.data_interval_start) == ("manual-tide-05-03:00-with", day(1))
+        run = await asyncio.to_thread(trigger, run_id="mine")
+        assert run.run_id == "mine"
+        assert not rows(store, select(question).where(question.c.kind == "manual"))
+
+
+@turning
+async def test_next_execution_asks_the_class_for_more_than_one(store: Store, airflow_home: Path) -> None:
+    paused = {"every_second_day": _EVERY_SECOND_DAY, "odd": _DAG.replace("=False", "=True")}
+    endless = _BARE.replace("{naming}", "").replace("=False", "=True")
+    save(airflow_home, **paused, tides=endless)
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: all(getattr(store.dags.get(d), "next_run_after", None) for d in ("odd", "tides")), 30)
+        shown = await asyncio.to_thread(_next_executions, store, "odd")
+        assert shown == [(day(1, 6), day(3, 6)), (day(3, 6), day(5, 6)), (day(5, 6), day(7, 6))]
+        shown = await asyncio.to_thread(_next_executions, store, "tides")
+        assert shown == [
+            (None, day(1)),
+            (None, datetime(2024, 1, 1, 12, 25, tzinfo=UTC)),
+            (None, datetime(2024, 1, 2, 0, 50, tzinfo=UTC)),
+        ]
+
+
+def _next_executions(store: Store, dag_id: str) -> list[tuple[Any, Any]]:
+    found = _coming(store.dags.get(dag_id), store.dags.latest_version(dag_id), 3)
+    return [(row["logical_date"], row["run_after"]) for row in found]

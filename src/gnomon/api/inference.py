@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, TypeVar
 from gnomon.api.refusals import AnswerPending, TriggerRefused
 from gnomon.model.partitions import definition_of
 from gnomon.model.schedule import RunToCreate
-from gnomon.model.timetables import AnswerNeededError, BetweenQuestion, DataInterval, ManualQuestion, NextRun, Timetable
+from gnomon.model.timetables import (
+    AnswerNeededError,
+    Bare,
+    BetweenQuestion,
+    DataInterval,
+    ManualQuestion,
+    NextRun,
+    Timetable,
+)
 from gnomon.model.timetables.partitioned import PartitionAnswerNeededError, PartitionedAssets
 from gnomon.service import clock
 from gnomon.store.questions import Ask
@@ -60,20 +68,39 @@ def planned(store: Store, dag_id: str, plan: Callable[[], _Planned], *, patience
             told = _wait(store, ask, what, patience)
             if not isinstance(told, RunsTold):
                 raise TriggerRefused(f"{what} are not known: {told}") from None
-            timetable.answers_between[question] = [_run(one) for one in told.runs]
+            timetable.answers_between[question] = [next_run(one) for one in told.runs]
         else:
             assert isinstance(question, ManualQuestion)
-            at = to_micros(question.at)
-            body, what = AskedOf(timetable.data, ManualAsked(at)), "the data interval of this run"
-            told = _wait(store, Ask("manual", dag_id, timetable.classpath, body, about=str(at)), what, patience)
+            asked = manual_asked(question)
+            body, what = AskedOf(timetable.data, asked), "the data interval of this run"
+            about = f"{asked.at or ''}/{asked.run_after or ''}"
+            told = _wait(store, Ask("manual", dag_id, timetable.classpath, body, about=about), what, patience)
             if not isinstance(told, RunTold):
                 raise TriggerRefused(f"{what} is not known: {told}") from None
-            timetable.answers[question] = _run(told)
+            timetable.answers[question] = next_run(told)
         return plan()
 
 
-def _run(told: RunTold) -> NextRun:
-    interval = DataInterval(from_micros(told.start), from_micros(told.end))
+def manual_asked(question: ManualQuestion) -> ManualAsked:
+    """Return a question about a run by hand as it travels."""
+
+    def micros(at: datetime | None) -> int | None:
+        return None if at is None else to_micros(at)
+
+    interval = question.interval
+    return ManualAsked(
+        at=micros(question.infer_at),
+        interval=None if interval is None else (to_micros(interval.start), to_micros(interval.end)),
+        run_after=micros(question.run_after),
+        logical_date=micros(question.logical_date),
+        run_type=question.run_type,
+    )
+
+
+def next_run(told: RunTold) -> NextRun:
+    """Return a run as a timetable of the model gives it."""
+    kind = Bare if told.bare else DataInterval
+    interval = kind(from_micros(told.start), from_micros(told.end))
     return NextRun(from_micros(told.run_after), interval.start, interval, told.run_id)
 
 

@@ -80,6 +80,7 @@ def trigger_run(store: Store, versions: VersionCache, request: TriggerRequest) -
         data_interval=request.data_interval,
         run_type=request.run_type,
         infer_from_logical_date=request.infer_from_logical_date,
+        is_named=request.run_id is not None,
     )
     planned = inference.planned(store, request.dag_id, plan, patience=request.patience)
     if request.run_id is not None and request.run_type is DagRunType.MANUAL:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from gnomon.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from gnomon.model.timetables import AnswerNeededError
+    from gnomon.model.timetables import AnswerNeededError, DataInterval, NextRun
     from gnomon.store.engine import Store
+    from gnomon.store.records import Dag
     from gnomon.wire.questions import Answered, Question
 
 _SECONDS = 60.0
@@ -41,23 +42,54 @@ def answer(store: Store, dag_id: str, needed: AnswerNeededError) -> None:
     Raises:
         CommandError: the class does not answer.
     """
-    from gnomon.model.timetables import DataInterval, ManualQuestion, NextRun
+    from gnomon.api.inference import manual_asked, next_run
+    from gnomon.model.timetables import ManualQuestion
     from gnomon.service import clock
     from gnomon.store.questions import Ask
-    from gnomon.store.types import from_micros, to_micros
     from gnomon.wire import questions
 
     question, timetable = needed.question, needed.timetable
     assert isinstance(question, ManualQuestion)
-    body = questions.AskedOf(timetable.data, questions.ManualAsked(to_micros(question.at)))
+    body = questions.AskedOf(timetable.data, manual_asked(question))
     store.questions.ask(Ask("manual", dag_id, timetable.classpath, body), clock.now())
     asked = next(one for one in store.questions.open(clock.now()) if one.dag_id == dag_id)
     answered = _ask(asked, f"the timetable {timetable.classpath}")
     if not isinstance(answered.told, questions.RunTold):
         raise CommandError(f"the data interval of the run is not known: {answered.error}")
-    told = answered.told
-    interval = DataInterval(from_micros(told.start), from_micros(told.end))
-    timetable.answers[question] = NextRun(from_micros(told.run_after), interval.start, interval, told.run_id)
+    timetable.answers[question] = next_run(answered.told)
+
+
+def following(dag: Dag, needed: AnswerNeededError, last: DataInterval, count: int) -> list[NextRun]:
+    """Return the runs that a user's timetable lets follow the last one, within no bounds.
+
+    Raises:
+        CommandError: the class does not answer.
+    """
+    from gnomon.api.inference import next_run
+    from gnomon.model.timetables import Bare
+    from gnomon.store.types import to_micros
+    from gnomon.wire import questions
+    from gnomon.wire.execution import FileRef
+
+    timetable = needed.timetable
+    asked = questions.Question(
+        id=0,
+        dag_id=dag.dag_id,
+        classpath=timetable.classpath,
+        data=timetable.data,
+        file=FileRef(
+            bundle=dag.bundle_name,
+            path=dag.fileloc,
+            relative_path=dag.relative_fileloc,
+            source_hash="",
+            bundle_root=dag.bundle_root,
+        ),
+        asked=questions.FollowingAsked((to_micros(last.start), to_micros(last.end)), isinstance(last, Bare), count),
+    )
+    answered = _ask(asked, f"the timetable {timetable.classpath}")
+    if not isinstance(answered.told, questions.RunsTold):
+        raise CommandError(f"the next runs of DAG {dag.dag_id} are not known: {answered.error}")
+    return [next_run(run) for run in answered.told.runs]
 
 
 def _ask(asked: Question, who: str) -> Answered:

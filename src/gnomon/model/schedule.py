@@ -22,7 +22,9 @@ from typing import Any, NamedTuple, Protocol
 from gnomon.model.states import DagRunType
 from gnomon.model.timetables import (
     AnswerNeededError,
+    Bare,
     DataInterval,
+    ManualQuestion,
     NextRun,
     Partition,
     Profile,
@@ -198,6 +200,8 @@ def _to_create(schedule: Schedule, run: NextRun, salt: str) -> RunToCreate:
     if partition is not None:  # it is named after its partition, and stands for no other date
         name = f"{kind}__{run.run_after.isoformat()}__{partition.key}"
         return RunToCreate(name, kind, run.run_after, None, None, partition)
+    if isinstance(run.data_interval, Bare):
+        return RunToCreate(run.run_id or f"{kind}__{run.run_after.isoformat()}", kind, run.run_after, None, None)
     name = run.run_id or run_id(
         kind, run_after=run.run_after, logical_date=run.logical_date, salt=salt, profile=schedule.profile
     )
@@ -214,6 +218,7 @@ def plan_manual(
     data_interval: DataInterval | None = None,
     run_type: DagRunType = DagRunType.MANUAL,
     infer_from_logical_date: bool = True,
+    is_named: bool = False,
 ) -> RunToCreate:
     """Return the run that somebody triggers.
 
@@ -224,6 +229,7 @@ def plan_manual(
         data_interval: as given; inferred, if None.
         infer_from_logical_date: whether the interval is inferred from the logical date, as the REST API does, or from
             run_after, as a trigger from the command line or an operator does.
+        is_named: its run id is given, so that it need not be known what the timetable would call it.
 
     Raises:
         AnswerNeededError: a custom timetable has to be asked first.
@@ -231,11 +237,12 @@ def plan_manual(
     if profile == 2:
         logical_date = logical_date or run_after
         infer_from_logical_date = True
-    name = None
     if logical_date is None:
         data_interval = None
-    elif data_interval is None:
+    about = None
+    if logical_date is not None and data_interval is None:
         about = logical_date if infer_from_logical_date else run_after
-        data_interval, name = timetable.infer_manual_interval(about), timetable.own_manual_run_id(about)
+    asked = ManualQuestion(about, data_interval, None if is_named else run_after, logical_date, str(run_type))
+    data_interval, name = timetable.manual(asked)
     name = name or run_id(run_type, run_after=run_after, logical_date=logical_date, salt=salt, profile=profile)
     return RunToCreate(name, run_type, run_after, logical_date, data_interval)

@@ -38,6 +38,8 @@ def answer(question: wire.Question) -> wire.Answered:
             told = _manual(question, asked)
         elif isinstance(asked, wire.BetweenAsked):
             told = _between(question, asked)
+        elif isinstance(asked, wire.FollowingAsked):
+            told = _following(question, asked)
         else:
             told = _next(question, asked)
     except _CannotAnswerError as error:
@@ -56,7 +58,8 @@ def _next(question: wire.Question, asked: wire.NextAsked) -> wire.Told:
     info, told = _follows(timetable, asked)
     if told is None:
         return wire.NothingTold()
-    return msgspec.structs.replace(told, run_id=_own_run_id(timetable, "scheduled", info.run_after, info.data_interval))
+    name = _own_run_id(timetable, "scheduled", info.run_after, info.data_interval, info.logical_date)
+    return msgspec.structs.replace(told, run_id=name)
 
 
 def _between(question: wire.Question, asked: wire.BetweenAsked) -> wire.Told:
@@ -65,9 +68,24 @@ def _between(question: wire.Question, asked: wire.BetweenAsked) -> wire.Told:
     runs: list[wire.RunTold] = []
     info, told = _follows(timetable, wire.NextAsked(None, asked.earliest, asked.latest, catchup=True))
     while told is not None and told.start <= asked.latest:
+        if told.bare:
+            raise _CannotAnswerError(f"gave {info!r}: runs without a data interval cannot be backfilled")
         runs.append(told)
         following = wire.NextAsked((told.start, told.end), asked.earliest, asked.latest, catchup=True)
         info, told = _follows(timetable, following, info)
+    return wire.RunsTold(runs)
+
+
+def _following(question: wire.Question, asked: wire.FollowingAsked) -> wire.Told:
+    timetable = _timetable(question)
+    runs: list[wire.RunTold] = []
+    last, bare, info = asked.last, asked.bare, None
+    while len(runs) < asked.count:
+        info, told = _follows(timetable, wire.NextAsked(last, catchup=True, bare=bare), info)
+        if told is None:
+            break
+        runs.append(told)
+        last, bare = (told.start, told.end), told.bare
     return wire.RunsTold(runs)
 
 
@@ -77,30 +95,56 @@ def _follows(timetable: Any, asked: wire.NextAsked, before: Any = None) -> tuple
 
     restriction = TimeRestriction(_moment(asked.earliest), _moment(asked.latest), asked.catchup)
     last = None if asked.last is None else DataInterval(_moment(asked.last[0]), _moment(asked.last[1]))
+    run_after = None if last is None else last.end
+    if last is not None and asked.bare:
+        last = _inferred(timetable, run_after)
     if _defines(timetable, "next_dagrun_info_v2", Timetable):
-        before = before or (None if last is None else DagRunInfo(last.end, last))
+        before = before or (None if asked.last is None else DagRunInfo(run_after, last))
         info = timetable.next_dagrun_info_v2(last_dagrun_info=before, restriction=restriction)
     else:
+        if last is None and run_after is not None:
+            last = DataInterval(run_after, run_after)  # None would say that there was no run
         info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
     if info is None:
         return None, None
     run_after, interval = getattr(info, "run_after", None), getattr(info, "data_interval", None)
+    if run_after is None:
+        raise _CannotAnswerError(f"has to give a DagRunInfo, or None, but gave {info!r}")
     if interval is None:
-        raise _CannotAnswerError(f"has to give a DagRunInfo with a data interval, or None, but gave {info!r}")
-    start, end = _micros(interval.start, "data_interval.start"), _micros(interval.end, "data_interval.end")
+        start = end = _micros(run_after, "run_after")
+    else:
+        start, end = _micros(interval.start, "data_interval.start"), _micros(interval.end, "data_interval.end")
     if asked.last is not None and start <= asked.last[0] and end <= asked.last[1]:
         raise _CannotAnswerError(f"gave {info!r}, which does not come after the last run, {last!r}")
-    return info, wire.RunTold(start, end, _micros(run_after, "run_after"))
+    return info, wire.RunTold(start, end, _micros(run_after, "run_after"), bare=interval is None)
+
+
+def _inferred(timetable: Any, run_after: Any) -> Any:
+    """Return the interval that a run had which was stored without one, as far as the class can tell."""
+    try:
+        return timetable.infer_manual_data_interval(run_after=run_after)
+    except NotImplementedError:
+        return None
 
 
 def _manual(question: wire.Question, asked: wire.ManualAsked) -> wire.Told:
-    timetable = _timetable(question)
-    at = _moment(asked.at)
-    interval = timetable.infer_manual_data_interval(run_after=at)
-    if interval is None or not hasattr(interval, "start"):
-        raise _CannotAnswerError(f"has to infer a DataInterval for a manual run, but gave {interval!r}")
+    from gnomon.sdk.timetable import DataInterval
+
+    timetable, interval = _timetable(question), None
+    if asked.interval is not None:
+        interval = DataInterval(_moment(asked.interval[0]), _moment(asked.interval[1]))
+    elif asked.at is not None:
+        interval = timetable.infer_manual_data_interval(run_after=_moment(asked.at))
+        if interval is not None and not hasattr(interval, "start"):
+            raise _CannotAnswerError(f"has to infer a DataInterval for a manual run, but gave {interval!r}")
+    name, run_after = None, asked.at if asked.run_after is None else asked.run_after
+    if asked.run_after is not None:
+        logical_date = _moment(asked.logical_date)
+        name = _own_run_id(timetable, asked.run_type, _moment(asked.run_after), interval, logical_date)
+    if interval is None:
+        return wire.RunTold(run_after or 0, run_after or 0, run_after or 0, name, bare=True)
     start, end = _micros(interval.start, "data_interval.start"), _micros(interval.end, "data_interval.end")
-    return wire.RunTold(start, end, asked.at, _own_run_id(timetable, "manual", at, interval))
+    return wire.RunTold(start, end, run_after or 0, name)
 
 
 def _timetable(question: wire.Question) -> Any:
@@ -120,13 +164,17 @@ def _timetable(question: wire.Question) -> Any:
     return found
 
 
-def _own_run_id(timetable: Any, run_type: str, run_after: Any, interval: Any) -> str | None:
+def _own_run_id(timetable: Any, run_type: str, run_after: Any, interval: Any, logical_date: Any) -> str | None:
     from gnomon.model.states import DagRunType
+    from gnomon.sdk.calls import determine_kwargs
     from gnomon.sdk.timetable import Timetable
 
     if not _defines(timetable, "generate_run_id", Timetable):
         return None
-    found = timetable.generate_run_id(run_type=DagRunType(run_type), run_after=run_after, data_interval=interval)
+    known = {"run_type": DagRunType(run_type), "run_after": run_after, "data_interval": interval}
+    # Airflow 2 names runs after the logical date, Airflow 3 after run_after; a class takes what it knows.
+    known["logical_date"] = run_after if logical_date is None else logical_date
+    found = timetable.generate_run_id(**determine_kwargs(timetable.generate_run_id, (), known))
     return None if found is None else str(found)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from gnomon.model.timetables import AnswerNeededError, Custom, DataInterval, NextQuestion, NextRun
+from gnomon.model.timetables import AnswerNeededError, Bare, Custom, DataInterval, NextQuestion, NextRun
 from gnomon.scheduler.world import World
 from gnomon.store.questions import Ask
 from gnomon.store.scheduling import Write
@@ -70,7 +70,8 @@ def as_next_run(told: object) -> NextRun | None:
     """Return an answer as the model's timetables give it."""
     if not isinstance(told, RunTold):
         return None
-    interval = DataInterval(from_micros(told.start), from_micros(told.end))
+    kind = Bare if told.bare else DataInterval
+    interval = kind(from_micros(told.start), from_micros(told.end))
     return NextRun(from_micros(told.run_after), interval.start, interval, told.run_id)
 
 
@@ -86,5 +87,6 @@ def _body(needed: AnswerNeededError) -> AskedOf:
             earliest=None if question.earliest is None else to_micros(question.earliest),
             latest=None if question.latest is None else to_micros(question.latest),
             catchup=question.catchup,
+            bare=isinstance(last, Bare),
         ),
     )

@@ -12,7 +12,7 @@ import structlog
 
 from gnomon.model.schedule import Plan, RowState, Schedule, next_after, plan_next
 from gnomon.model.states import DagRunState
-from gnomon.model.timetables import AnswerNeededError, DataInterval, NextRun, TimetableError
+from gnomon.model.timetables import AnswerNeededError, Bare, DataInterval, NextRun, TimetableError
 from gnomon.scheduler.ask_timetables import AskTimetables
 from gnomon.scheduler.expire import Clockwork
 from gnomon.scheduler.turn import RunsDue, Turn
@@ -101,7 +101,7 @@ class CreateRuns:
             except AnswerNeededError as needed:
                 return Plan(None, None, asks=needed)
         stored = dag.row.next_run_after
-        following = _stored_next(dag.row)
+        following = _stored_next(dag.row, bare=schedule.timetable.is_custom)
         if schedule.timetable.is_custom and following is not None:
             following = following._replace(run_id=self._ask.run_id(dag.dag_id, following.run_after))
         state = RowState(
@@ -158,21 +158,22 @@ class CreateRuns:
 
 
 def _next_values(run: NextRun | None) -> dict[str, Any]:
-    interval = run.data_interval if run is not None else None
+    interval = run.data_interval if run is not None and not isinstance(run.data_interval, Bare) else None
     return {
         "next_run_after": run.run_after if run is not None else None,
-        "next_logical_date": run.logical_date if run is not None else None,
+        "next_logical_date": run.logical_date if run is not None and interval is not None else None,
         "next_interval_start": interval.start if interval is not None else None,
         "next_interval_end": interval.end if interval is not None else None,
         "exceeds_max_non_backfill": False,
     }
 
 
-def _stored_next(row: Any) -> NextRun | None:
-    if row.next_run_after is None:
+def _stored_next(row: Any, *, bare: bool) -> NextRun | None:
+    after = row.next_run_after
+    if after is None:
         return None
-    if row.next_interval_start is None:
-        return None  # the mark of a new version, or nothing that a timetable made
+    if row.next_interval_start is None:  # the mark of a new version, or what only a custom timetable makes
+        return NextRun(after, after, Bare(after, after)) if bare and to_micros(after) else None
     interval = DataInterval(row.next_interval_start, row.next_interval_end)
     return NextRun(row.next_run_after, row.next_logical_date, interval)
 
@@ -183,4 +184,4 @@ def _interval(run: Any | None) -> DataInterval | None:
     if run.data_interval_start is not None:
         return DataInterval(run.data_interval_start, run.data_interval_end)
     tick = run.logical_date or run.run_after  # a run about a partition has no logical date
-    return DataInterval(tick, tick)
+    return Bare(tick, tick)

@@ -128,6 +128,7 @@ class Timetable:
             "can_be_scheduled": bool(self.can_be_scheduled),
             "periodic": bool(self.periodic),
             "active_runs_limit": self.active_runs_limit,
+            "names_runs": type(self).generate_run_id is not Timetable.generate_run_id,
         }
 
     def to_spec(self) -> Any:

@@ -50,6 +50,8 @@ class TimetableSpec(msgspec.Struct, kw_only=True, omit_defaults=True):
     can_be_scheduled: bool = True
     periodic: bool = True
     active_runs_limit: int | None = None
+    #: a custom timetable makes run ids of its own
+    names_runs: bool = False
 
 
 class ExpandInput(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -23,12 +23,29 @@ class NextAsked(msgspec.Struct, frozen=True, tag="next", omit_defaults=True):
     earliest: int | None = None
     latest: int | None = None
     catchup: bool = False
+    #: the last run had no data interval; `last` is the moment after which it ran, twice
+    bare: bool = False
 
 
-class ManualAsked(msgspec.Struct, frozen=True, tag="manual"):
-    """Asks for the data interval of a run triggered at, or for, this time."""
+class ManualAsked(msgspec.Struct, frozen=True, tag="manual", omit_defaults=True):
+    """Asks for the data interval of a run by hand, and its name."""
 
-    at: int
+    #: infer the interval of a run triggered at, or for, this time
+    at: int | None = None
+    #: the interval, where it is given
+    interval: tuple[int, int] | None = None
+    #: None where no name is wanted
+    run_after: int | None = None
+    logical_date: int | None = None
+    run_type: str = "manual"
+
+
+class FollowingAsked(msgspec.Struct, frozen=True, tag="following"):
+    """Asks for so many runs after this one, within no bounds."""
+
+    last: tuple[int, int]
+    bare: bool
+    count: int
 
 
 class BetweenAsked(msgspec.Struct, frozen=True, tag="between"):
@@ -91,7 +108,7 @@ class InstancesAsked(msgspec.Struct, frozen=True, tag="instances"):
     tries: list[TryAsked]
 
 
-Asked = NextAsked | ManualAsked | BetweenAsked | DeadlineAsked | PartitionsAsked | InstancesAsked
+Asked = NextAsked | ManualAsked | BetweenAsked | DeadlineAsked | PartitionsAsked | InstancesAsked | FollowingAsked
 
 
 class RunTold(msgspec.Struct, frozen=True, tag="run", omit_defaults=True):
@@ -101,10 +118,12 @@ class RunTold(msgspec.Struct, frozen=True, tag="run", omit_defaults=True):
     end: int
     run_after: int
     run_id: str | None = None
+    #: it has no data interval; start and end are `run_after`
+    bare: bool = False
 
 
 class RunsTold(msgspec.Struct, frozen=True, tag="runs"):
-    """The runs, in order: the answer to BetweenAsked."""
+    """The runs, in order: the answer to BetweenAsked and FollowingAsked."""
 
     runs: list[RunTold]
 

@@ -4,7 +4,6 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.exceptions import AirflowFailException
 from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
 from airflow.providers.standard.sensors.filesystem import FileSensor
 from airflow.sdk import DAG, BaseOperator, Param

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from gnomon.model.timetables.base import (
+    Bare,
     DataInterval,
+    ManualQuestion,
     NextRun,
     Partition,
     Profile,
@@ -12,11 +14,12 @@ from gnomon.model.timetables.base import (
     TimetableSpec,
 )
 from gnomon.model.timetables.build import build
-from gnomon.model.timetables.custom import AnswerNeededError, BetweenQuestion, Custom, ManualQuestion, NextQuestion
+from gnomon.model.timetables.custom import AnswerNeededError, BetweenQuestion, Custom, NextQuestion
 from gnomon.model.timetables.run_ids import check_manual_run_id, run_id, type_of
 
 __all__ = [
     "AnswerNeededError",
+    "Bare",
     "BetweenQuestion",
     "Custom",
     "DataInterval",

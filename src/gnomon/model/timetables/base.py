@@ -19,6 +19,22 @@ class DataInterval(NamedTuple):
     end: datetime
 
 
+class Bare(DataInterval):
+    """Stands for the data interval of a run that has none: the moment after which it runs, twice."""
+
+
+class ManualQuestion(NamedTuple):
+    """A run by hand, whose data interval and name are to be worked out."""
+
+    #: infer the interval of a run triggered at, or for, this time; None where it is given, or there is to be none
+    infer_at: datetime | None
+    interval: DataInterval | None = None
+    #: None where no name is wanted
+    run_after: datetime | None = None
+    logical_date: datetime | None = None
+    run_type: str = "manual"
+
+
 class NextRun(NamedTuple):
     """A run that a timetable asks for: not to be created before `run_after`."""
 
@@ -63,6 +79,7 @@ class TimetableSpec(Protocol):
     can_be_scheduled: bool
     periodic: bool
     active_runs_limit: int | None
+    names_runs: bool
 
 
 class Timetable:
@@ -126,9 +143,11 @@ class Timetable:
         """Return the data interval of a run triggered by hand at, or for, this time."""
         return DataInterval(at, at)
 
-    def own_manual_run_id(self, at: datetime) -> str | None:
-        """Return the run id that the timetable itself gives to such a run, if it does."""
-        return None
+    def manual(self, asked: ManualQuestion) -> tuple[DataInterval | None, str | None]:
+        """Return the data interval of a run by hand, and the run id that the timetable itself gives it, if it does."""
+        if asked.infer_at is None:
+            return asked.interval, None
+        return self.infer_manual_interval(asked.infer_at), None
 
     def partition_of(self, run_after: datetime) -> Partition | None:
         """Return the partition that the run of a tick is about, if there is one."""

@@ -68,6 +68,7 @@ def _custom(spec: TimetableSpec, profile: Profile) -> Timetable:
         can_be_scheduled=spec.can_be_scheduled,
         periodic=spec.periodic,
         active_runs_limit=spec.active_runs_limit,
+        names_runs=spec.names_runs,
     )
 
 

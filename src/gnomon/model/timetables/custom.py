@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from gnomon.model.timetables.base import DataInterval, NextRun, Timetable
+from gnomon.model.timetables.base import Bare, DataInterval, ManualQuestion, NextRun, Timetable
 
 
 class NextQuestion(NamedTuple):
@@ -15,12 +15,6 @@ class NextQuestion(NamedTuple):
     earliest: datetime | None
     latest: datetime | None
     catchup: bool
-
-
-class ManualQuestion(NamedTuple):
-    """Asks for the data interval of a run triggered at, or for, this time."""
-
-    at: datetime
 
 
 class BetweenQuestion(NamedTuple):
@@ -67,6 +61,7 @@ class Custom(Timetable):
         can_be_scheduled: bool,
         periodic: bool,
         active_runs_limit: int | None,
+        names_runs: bool = False,
     ) -> None:
         self.classpath = classpath
         self.data = data
@@ -77,6 +72,7 @@ class Custom(Timetable):
         self.can_be_scheduled = can_be_scheduled
         self.periodic = periodic
         self.active_runs_limit = active_runs_limit
+        self._names_runs = names_runs
 
     @property
     def summary(self) -> str:
@@ -109,13 +105,17 @@ class Custom(Timetable):
         return [run for run in self.answers_between[question] if run.data_interval.end < now]
 
     def infer_manual_interval(self, at: datetime) -> DataInterval:
-        return self._manual(at).data_interval
+        return self._answer(ManualQuestion(at)).data_interval
 
-    def own_manual_run_id(self, at: datetime) -> str | None:
-        return self._manual(at).run_id
+    def manual(self, asked: ManualQuestion) -> tuple[DataInterval | None, str | None]:
+        if not self._names_runs:
+            asked = ManualQuestion(asked.infer_at, asked.interval)
+        if asked.run_after is None and asked.infer_at is None:
+            return asked.interval, None
+        answer = self._answer(asked)
+        return None if isinstance(answer.data_interval, Bare) else answer.data_interval, answer.run_id
 
-    def _manual(self, at: datetime) -> NextRun:
-        question = ManualQuestion(at)
+    def _answer(self, question: ManualQuestion) -> NextRun:
         answer = self.answers.get(question)
         if answer is None:
             raise AnswerNeededError(self, question)

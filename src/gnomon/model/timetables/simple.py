@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gnomon.model.timetables.base import DataInterval, NextRun, Profile, Timetable
+from gnomon.model.timetables.base import DataInterval, ManualQuestion, NextRun, Profile, Timetable
 
 
 class Null(Timetable):
@@ -193,5 +193,5 @@ class AssetOrTime(Timetable):
     def infer_manual_interval(self, at: datetime) -> DataInterval:
         return self._base.infer_manual_interval(at)
 
-    def own_manual_run_id(self, at: datetime) -> str | None:
-        return self._base.own_manual_run_id(at)
+    def manual(self, asked: ManualQuestion) -> tuple[DataInterval | None, str | None]:
+        return self._base.manual(asked)
