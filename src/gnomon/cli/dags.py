@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.cli import output
+from gnomon.cli import dag_files, dag_graphs, output
 from gnomon.cli.arguments import Bundles, DagId, DateOrRun, Yes, compile_regex, confirmed, json_object
 from gnomon.cli.errors import CommandError, did_you_mean
 from gnomon.cli.lazy import application
@@ -218,66 +218,30 @@ def next_execution(
 def _coming(dag: Any, latest: tuple[int, bytes] | None, count: int) -> list[dict[str, Any]]:
     if dag.next_run_after is None or latest is None:
         return []
-    from gnomon.model.timetables import AnswerNeededError, Bare, DataInterval, build
+    from gnomon.model.timetables import DataInterval, build
     from gnomon.service import config
     from gnomon.wire.dag import decode
 
     timetable = build(decode(latest[1]).timetable, config.profile())
     rows = [_dates(dag.next_logical_date, dag.next_interval_start, dag.next_interval_end, dag.next_run_after)]
     interval = DataInterval(dag.next_interval_start or dag.next_run_after, dag.next_interval_end or dag.next_run_after)
-    if dag.next_interval_start is None:
-        interval = Bare(*interval)
-    while len(rows) < count:
-        try:
-            coming = timetable.next_run(interval, earliest=None, latest=None, catchup=True, now=clock.now())
-            runs = [] if coming is None else [coming]
-        except AnswerNeededError as needed:  # only the class of a user knows what follows the next one
-            from gnomon.cli.asking import following
-
-            runs, count = following(dag, needed, interval, count - len(rows)), 0
-        if not runs:
+    while len(rows) < count and not timetable.is_custom:  # only the class of a user knows what follows the next one
+        coming = timetable.next_run(interval, earliest=None, latest=None, catchup=True, now=clock.now())
+        if coming is None:
             break
-        interval = runs[-1].data_interval
-        rows += map(_dates_of, runs)
+        interval = coming.data_interval
+        rows.append(_dates(coming.logical_date, interval.start, interval.end, coming.run_after))
     return rows
-
-
-def _dates_of(run: Any) -> dict[str, Any]:
-    from gnomon.model.timetables import Bare
-
-    if isinstance(run.data_interval, Bare):
-        return _dates(None, None, None, run.run_after)
-    return _dates(run.logical_date, run.data_interval.start, run.data_interval.end, run.run_after)
 
 
 def _dates(logical: Any, start: Any, end: Any, after: Any) -> dict[str, Any]:
     return {"logical_date": logical, "data_interval.start": start, "data_interval.end": end, "run_after": after}
 
 
-@app.command("show")
-def show(
-    dag_id: DagId,
-    save: Annotated[str | None, typer.Option("-s", "--save", help="Write to a .dot file instead.")] = None,
-    verbose: Verbose = False,
-) -> None:
-    """Print the tasks of a DAG and their dependencies, in the DOT language of Graphviz."""
-    from gnomon.cli.dot import as_dot
-    from gnomon.wire.dag import decode
-
-    with opened() as store:
-        dag_of(store, dag_id)
-        latest = store.dags.latest_version(dag_id)
-    if latest is None:
-        raise CommandError(f"DAG {dag_id} has not been parsed yet")
-    text = as_dot(decode(latest[1]))
-    if save is None:
-        print(text)
-        return
-    if not save.endswith((".dot", ".gv")):
-        raise CommandError("-s/--save: only .dot files can be written; Graphviz makes pictures of them", exit_code=2)
-    with open(save, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-    print(f"File {save} saved")
+app.command("show")(dag_graphs.show)
+app.command("show-dependencies")(dag_graphs.show_dependencies)
+app.command("report")(dag_files.report)
+app.command("reserialize")(dag_files.reserialize)
 
 
 @app.command("list-jobs")

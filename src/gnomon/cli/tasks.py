@@ -25,6 +25,7 @@ from gnomon.service import clock
 
 if TYPE_CHECKING:
     from gnomon.store.engine import Store
+    from gnomon.store.records import Run, TaskInstance
     from gnomon.wire.dag import SerializedDag
 
 app = application("List, test, clear and inspect tasks.")
@@ -88,15 +89,25 @@ def state(
     """Print the state of a task instance."""
     with opened() as store:
         run = run_of(store, dag_id, logical_date_or_run_id)
-        found = store.task_instances.get(dag_id, run.run_id, task_id, map_index)
-        if found is None:
-            check_task(serialized(store, dag_id), task_id)
-            indexes = [ti.map_index for ti in store.task_instances.of_run(run.id) if ti.task_id == task_id]
-            raise CommandError(
-                f"task {task_id} has no instance with map index {map_index} in run {run.run_id}"
-                + (f"; --map-index may be {min(indexes)} to {max(indexes)}" if indexes else "")
-            )
+        found = _instance(store, run, task_id, map_index)
     print(found.state)
+
+
+def _instance(store: Store, run: Run, task_id: str, map_index: int) -> TaskInstance:
+    """Return a task instance.
+
+    Raises:
+        CommandError: there is none; the message says which there are.
+    """
+    found = store.task_instances.get(run.dag_id, run.run_id, task_id, map_index)
+    if found is not None:
+        return found
+    check_task(serialized(store, run.dag_id), task_id)
+    indexes = [ti.map_index for ti in store.task_instances.of_run(run.id) if ti.task_id == task_id]
+    raise CommandError(
+        f"task {task_id} has no instance with map index {map_index} in run {run.run_id}"
+        + (f"; --map-index may be {min(indexes)} to {max(indexes)}" if indexes else "")
+    )
 
 
 @app.command("states-for-dag-run")
@@ -215,16 +226,53 @@ def try_task(
     verbose: Verbose = False,
 ) -> None:
     """Run one task without its dependencies, show its log, and keep nothing of it in the database."""
-    from gnomon.cli.task_test import run_task
+    from gnomon.cli.task_test import Chosen, run_task
 
     params = json_object(task_params, "-t/--task-params") if task_params else {}
     environment = json_object(env_vars, "--env-vars") if env_vars else {}
     code = run_task(
-        dag_id,
-        task_id,
-        logical_date_or_run_id,
+        Chosen(dag_id, task_id, logical_date_or_run_id, map_index),
         params=params,
-        map_index=map_index,
         env_vars={str(name): str(value) for name, value in environment.items()},
     )
     raise typer.Exit(code)
+
+
+@app.command("render")
+def render(
+    dag_id: DagId,
+    task_id: TaskId,
+    logical_date_or_run_id: DateOrRun,
+    map_index: MapIndex = -1,
+    bundle_name: Bundles = None,
+    verbose: Verbose = False,
+) -> None:
+    """Print the templated fields of a task as they are for a run, or for a logical date without one."""
+    from gnomon.cli.task_test import Chosen, render_task
+
+    render_task(Chosen(dag_id, task_id, logical_date_or_run_id, map_index))
+
+
+@app.command("failed-deps")
+def failed_deps(
+    dag_id: DagId,
+    task_id: TaskId,
+    logical_date_or_run_id: DateOrRun,
+    map_index: MapIndex = -1,
+    bundle_name: Bundles = None,
+    verbose: Verbose = False,
+) -> None:
+    """Say why a task instance does not run yet."""
+    from gnomon.api.unmet import unmet
+    from gnomon.wire.dag import decode
+
+    with opened() as store:
+        run = run_of(store, dag_id, logical_date_or_run_id)
+        data = store.dags.version(run.version_id) if run.version_id is not None else None
+        dag = serialized(store, dag_id) if data is None else decode(data)
+        check_task(dag, task_id)
+        ti = _instance(store, run, task_id, map_index) if run.state != "queued" or run.expanded else None
+        found = unmet(store, dag, run, ti, clock.now())
+    print("Task instance dependencies not met:" if found else "Task instance dependencies are all met.")
+    for one in found:
+        print(f"{one.name}: {one.reason}")

@@ -10,6 +10,8 @@ from gnomon.service.config import CONTROL_SIDE_ONLY, USER_CODE_MARK, conf, varia
 
 #: Names the interpreter of the environment that has a project's requirements; without it, it is Gnomon's own.
 USER_PYTHON = "GNOMON_USER_PYTHON"
+#: Set for a worker whose tasks only render their templates: that of `tasks render`.
+RENDER_ONLY = "GNOMON_RENDER_ONLY"
 
 
 def for_user_code(environ: Mapping[str, str]) -> dict[str, str]:

@@ -33,12 +33,14 @@ from gnomon.sdk.runtime.exported import policies_variables, variables
 from gnomon.sdk.runtime.task_end import ending_of
 from gnomon.sdk.runtime.task_instance import RuntimeTaskInstance
 from gnomon.service import clock, config
+from gnomon.service.environment import RENDER_ONLY
 from gnomon.wire import execution as wire
 from gnomon.worker import logs, run_as, run_fields, run_outcomes
 from gnomon.worker.run_signals import Interruptions
 
 log = logging.getLogger("airflow.task")
 _decode_run = msgspec.msgpack.Decoder(wire.RunInfo).decode
+_RENDERS_ONLY = RENDER_ONLY in os.environ
 
 
 class Try:
@@ -125,10 +127,23 @@ def run_try(workload: wire.Workload, dag: Any, channel: TaskChannel) -> None:
     current.push_context(piece.context)
     try:
         with piece.interruptions:
+            if _RENDERS_ONLY:
+                channel.finish(_only_render(piece))
+                return
             outcome = _run(piece)
             _finish(piece, outcome)
     finally:
         current.pop_context()
+
+
+def _only_render(piece: Try) -> wire.Outcome:
+    try:
+        _render(piece)
+        outcome = run_outcomes.outcome(piece, "success")
+    except Exception as error:
+        outcome = run_outcomes.outcome(piece, "failed", retryable=False, error=run_outcomes.describe(error))
+    _add_fields(piece, outcome)
+    return outcome
 
 
 def _report_unusable(workload: wire.Workload, channel: TaskChannel, problem: Exception | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from gnomon.model.states import DagRunState, TaskInstanceState
 from gnomon.sdk.exceptions import AirflowException, AirflowProviderDeprecationWarning, AirflowSkipException
@@ -88,6 +88,8 @@ class ExternalTaskSensor(BaseSensorOperator):
     template_fields = ("external_dag_id", "external_task_id", "external_task_ids", "external_task_group_id")
     ui_color = "#4db7db"
     operator_extra_links = (ExternalDagLink(),)
+    #: what it has to do with another DAG, and the argument that names that
+    dag_dependency: ClassVar[tuple[str, str]] = ("sensor", "external_dag_id")
 
     def __init__(
         self,

@@ -70,6 +70,8 @@ class TriggerDagRunOperator(BaseOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"conf": "py"}
     ui_color = "#ffefeb"
     operator_extra_links = (TriggerDagRunLink(),)
+    #: what it has to do with another DAG, and the argument that names that
+    dag_dependency: ClassVar[tuple[str, str]] = ("trigger", "trigger_dag_id")
 
     def __init__(
         self,

@@ -8,7 +8,6 @@ from fastapi import Depends, HTTPException
 from fastapi import Query as QueryParam
 from sqlalchemy import ColumnElement
 
-from gnomon.api import targets
 from gnomon.api.auth.roles import DAGS as ACCESS
 from gnomon.api.context import Context, Ctx, router
 from gnomon.api.public import params
@@ -16,10 +15,11 @@ from gnomon.api.public.errors import not_found
 from gnomon.api.public.found import dag_of, members_of, missing, require_run
 from gnomon.api.public.models import task_instances as models
 from gnomon.api.public.routes.dag_facts import newest
+from gnomon.api.unmet import unmet
 from gnomon.model.states import TaskInstanceState
+from gnomon.service import clock
 from gnomon.store.reads import task_instances as reads
 from gnomon.store.reads.listing import Query
-from gnomon.store.records import Run
 from gnomon.wire.dag import SerializedDag
 
 listed = router("Task Instance", ACCESS, "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances")
@@ -103,8 +103,11 @@ def get_task_instance_dependencies(
         return models.DependencyCollection(dependencies=[])
     run = require_run(ctx, dag_id, dag_run_id)
     dag = dag_of(ctx, run)
-    found = _waits_for(ctx, run, dag, task_id)
-    return models.DependencyCollection(dependencies=found)
+    ti = ctx.store.task_instances.get(dag_id, dag_run_id, task_id, map_index)
+    found = unmet(ctx.store, dag, run, ti, clock.now())
+    return models.DependencyCollection(
+        dependencies=[models.Dependency(name=one.name, reason=one.reason) for one in found]
+    )
 
 
 @listed.get("/{task_id}/{map_index}/dependencies")
@@ -201,20 +204,3 @@ def _in_mapped_group(dag: SerializedDag, group_id: str | None) -> bool:
             return True
         group_id = group.parent
     return False
-
-
-def _waits_for(ctx: Context, run: Run, dag: SerializedDag, task_id: str) -> list[models.Dependency]:
-    found = []
-    if ctx.store.dags.get(run.dag_id).is_paused:  # type: ignore[union-attr]
-        found.append(models.Dependency(name="Dag Not Paused", reason=f"Dag '{run.dag_id}' is paused."))
-    if run.state != "running":
-        found.append(models.Dependency(name="Dagrun Running", reason=f"The run is {run.state}, not running."))
-    task = next((task for task in dag.tasks if task.task_id == task_id), None)
-    if task is None:
-        return found
-    states = ctx.store.task_instances.states(run.dag_id, task_ids=task.upstream, run_ids=[run.run_id])
-    waiting = sorted({name for _, name, _, state in states if state not in targets.DONE})
-    if waiting and task.trigger_rule != "always":
-        reason = f"Task's trigger rule '{task.trigger_rule}' waits for {', '.join(waiting)}."
-        found.append(models.Dependency(name="Trigger Rule", reason=reason))
-    return found
