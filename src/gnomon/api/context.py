@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from sqlalchemy import Connection
@@ -19,6 +20,9 @@ from gnomon.service.config import conf
 from gnomon.service.masking import MASK, masker
 from gnomon.store.engine import Store
 from gnomon.store.reads.versions import VersionCache
+
+if TYPE_CHECKING:
+    from gnomon.api.connection_testing import Tester
 
 COOKIE = "_token"
 #: Fields of bodies whose values the audit log never shows.
@@ -46,6 +50,13 @@ class Context:
         if self._key is None:
             self._key = str(conf.get("api", "secret_key", fallback=None) or secret())
         return self._key
+
+    @cached_property
+    def tester(self) -> Tester:
+        """Tests connections besides everything else."""
+        from gnomon.api.connection_testing import Tester
+
+        return Tester(self.store)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

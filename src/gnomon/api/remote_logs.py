@@ -24,6 +24,16 @@ def are_wanted() -> bool:
     return conf.getboolean("logging", "remote_logging", fallback=False)
 
 
+def url(about: dict[str, Any]) -> str | None:
+    """Return where the log of a try is read in a browser; None where there is no such page.
+
+    Raises:
+        InspectionError: whoever keeps the logs could not be asked.
+    """
+    found: str | None = inspect("log-url", about, seconds=60.0)["url"]
+    return found
+
+
 def read(store: Store, path: str, about: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the lines of a try that is over; if they cannot be read, one line that says why.
 

@@ -202,6 +202,24 @@ def _test_connection(about: Any) -> dict[str, Any]:
     return {"status": status, "message": message}
 
 
+def _stored_connection(about: Any) -> dict[str, Any] | None:
+    """Return the fields of a connection that a secrets backend or the environment has."""
+    from gnomon.sdk.secrets import look_up
+
+    found = look_up(f"connection {about!r}", lambda backend: backend.get_connection(about))
+    if found is None:
+        return None
+    names = ("conn_type", "host", "schema", "login", "password", "port", "extra", "description")
+    return {"conn_id": about, **{name: getattr(found, name, None) for name in names}}
+
+
+def _log_url(about: Any) -> dict[str, Any]:
+    """Return where the log of a try can be read in a browser; `about` has the task instance."""
+    from gnomon.sdk import remote_logging
+
+    return {"url": remote_logging.url(about)}
+
+
 def _read_log(about: Any) -> dict[str, Any]:
     """Return a log that is kept elsewhere; `about` has its path, its task instance, and the store's connection."""
     from gnomon.sdk import remote_logging
@@ -233,7 +251,9 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "dialects": _dialects,
     "hook-forms": _hook_forms,
     "test-connection": _test_connection,
+    "stored-connection": _stored_connection,
     "read-log": _read_log,
+    "log-url": _log_url,
 }
 
 if __name__ == "__main__":

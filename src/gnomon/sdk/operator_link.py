@@ -30,3 +30,8 @@ class BaseOperatorLink(ABC):
 
     def __hash__(self) -> int:
         return hash(type(self))
+
+
+def xcom_key_of(link: Any) -> str:
+    """Return the key under which a task leaves a link; also for what is no subclass of BaseOperatorLink."""
+    return getattr(link, "xcom_key", None) or f"_link_{type(link).__name__}"

@@ -70,5 +70,29 @@ def read(path: str, about: dict[str, Any]) -> tuple[list[str], list[str]]:
     return list(sources or ()), [str(log) for log in logs or ()]
 
 
+def url(about: dict[str, Any]) -> str | None:
+    """Return where the log of a try can be read in a browser; None if the store has no such place.
+
+    Args:
+        about: the task instance, with its try_number.
+    """
+    for one in (store(), _own_handler()):
+        if getattr(one, "supports_external_link", False):
+            return str(one.get_external_log_url(SimpleNamespace(**about), about["try_number"]))
+    return None
+
+
+def _own_handler() -> Any:
+    """Return the handler of task logs in one's own logging settings, made as `logging.config` would."""
+    from gnomon.sdk.core.remote_logs import load_logging_config
+    from gnomon.sdk.runtime.values import import_string
+
+    settings = dict(load_logging_config()[0].get("handlers", {}).get("task", {}))
+    kind = import_string(settings.pop("class", "logging.NullHandler"))
+    if not hasattr(kind, "get_external_log_url"):
+        return None
+    return kind(**{name: value for name, value in settings.items() if name not in ("formatter", "filters", "level")})
+
+
 def _relative(path: str) -> str:
     return os.path.relpath(path, task_logs.base_folder())

@@ -86,6 +86,17 @@ class Dags:
         with self._db.read() as conn:
             return [ParsedFileRecord(*row) for row in conn.execute(query)]
 
+    def parse_again(self, bundle: str, path: str) -> bool:
+        """Have a file parsed whether or not it changes, now or when there is a dag-processor; False if it has no DAG."""
+        in_file = (_dag.c.bundle_name == bundle, _dag.c.relative_fileloc == path, ~_dag.c.is_stale)
+        with self._db.write() as conn:
+            if not conn.execute(select(exists().where(*in_file))).scalar():
+                return False
+            mine = update(_file).where(_file.c.bundle_name == bundle, _file.c.relative_path == path)
+            conn.execute(mine.values(source_hash=""))
+            notify_in(conn, "parse", f"{bundle}:{path}")
+        return True
+
     def set_bundle(self, name: str, now: datetime, *, version: str | None = None, active: bool = True) -> None:
         """Note that a bundle was refreshed, or is no longer configured."""
         bundle = tables.bundle

@@ -8,8 +8,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from gnomon.store import schema
+from gnomon.store.announcements import Announcements
 from gnomon.store.assets import Assets
 from gnomon.store.backfills import Backfills
+from gnomon.store.connection_tests import ConnectionTests
 from gnomon.store.connections import Connections
 from gnomon.store.crypto import Cipher, cipher
 from gnomon.store.dags import Dags
@@ -46,6 +48,7 @@ class Store:
         self.leader = Leader(database, runtime_dir)
         self.variables = Variables(database, cipher)
         self.connections = Connections(database, cipher)
+        self.connection_tests = ConnectionTests(database)
         self.pools = Pools(database)
         self.dags = Dags(database)
         self.runs = Runs(database)
@@ -57,6 +60,7 @@ class Store:
         self.watchers = Watchers(database, cipher)
         self.jobs = Jobs(database)
         self.questions = Questions(database)
+        self.announcements = Announcements(database)
         self.deadlines = Deadlines(database)
         self.events = Events(database)
         self.human_input = HumanInput(database)

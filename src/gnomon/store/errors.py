@@ -171,6 +171,14 @@ class ConnectionExists(AlreadyExists):
         self.conn_id = conn_id
 
 
+class ConnectionTestUnderWay(AlreadyExists):
+    """The connection is being tested."""
+
+    def __init__(self, conn_id: str) -> None:
+        super().__init__(f"An active connection test already exists for connection_id `{conn_id}`.")
+        self.conn_id = conn_id
+
+
 class BackfillUnderWay(AlreadyExists):
     """The DAG has a backfill that is not completed."""
 

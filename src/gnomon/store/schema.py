@@ -18,6 +18,7 @@ from sqlalchemy.engine import URL
 from gnomon.store import (  # noqa: F401 - their tables belong to the metadata
     asset_tables,
     backfill_tables,
+    connection_test_tables,
     deadline_tables,
     human_input_tables,
     state_tables,

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from gnomon.sdk import exceptions as errors
-from gnomon.sdk import listeners, nesting, plugins, policies
+from gnomon.sdk import listeners, nesting, operator_link, plugins, policies
 from gnomon.sdk import log as sdk_log
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.runtime import current, values, xcom
@@ -437,8 +437,8 @@ def _push_links(piece: Try, outcome: wire.Outcome) -> None:
     for link in links:
         try:
             url = link.get_link(operator=piece.task, ti_key=piece.ti.key)
-            key = getattr(link, "xcom_key", None) or f"_link_{type(link).__name__}"
-            outcome.xcoms = [*outcome.xcoms, wire.XComEntry(key, values.encode(url))]
+            entry = wire.XComEntry(operator_link.xcom_key_of(link), values.encode(url))
+            outcome.xcoms = [*outcome.xcoms, entry]
         except Exception:
             log.exception("The link %r could not be made", getattr(link, "name", link))
 

@@ -55,9 +55,12 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "gnomon.api.public.routes.state_store": (API, _TASKS, ("tasks",)),
     "gnomon.api.public.routes.xcoms": (API, _TASKS, ("xcoms",)),
     "gnomon.api.public.routes.logs": (API, _TASKS, ("logs",)),
+    "gnomon.api.public.routes.links": (API, _TASKS, ("links", "log_urls")),
     "gnomon.api.public.routes.task_instances": (API, _TASKS, ("listed",)),
     "gnomon.api.public.routes.task_instance_changes": (API, _TASKS, ("marks", "clears", "groups")),
     "gnomon.api.public.routes.variables": (API, "variables(/.*)?", ("variables",)),
+    # Both together, and in this order: of …/enqueue-test and …/{connection_id} the first one counts.
+    "gnomon.api.public.routes.connection_tests": (API, "connections(/.*)?", ("tests",)),
     "gnomon.api.public.routes.connections": (API, "connections(/.*)?", ("connections",)),
     "gnomon.api.public.routes.connection_forms": ("/ui", "connections/hook_meta", ("forms",)),
     "gnomon.api.public.routes.deadlines": ("/ui", f"{_RUN}/deadlines|dags/[^/]+/deadlineAlerts", ("deadlines",)),
@@ -67,6 +70,7 @@ MODULES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         f"assets(/(?!.*state-store).*)?|dags/[^/]+/assets/.*|{_RUN}/upstreamAssetEvents",
         ("assets", "queues", "upstream"),
     ),
+    "gnomon.api.public.routes.dag_parsing": (API, "parseDagFile/.*", ("parsing",)),
     "gnomon.api.public.routes.backfills": (API, "backfills(/.*)?", ("backfills",)),
     "gnomon.api.public.routes.pools": (API, "pools(/.*)?", ("pools",)),
     "gnomon.api.public.routes.admin": (

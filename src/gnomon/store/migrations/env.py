@@ -7,6 +7,7 @@ from alembic import context
 from gnomon.store import (  # noqa: F401 - their tables belong to the metadata
     asset_tables,
     backfill_tables,
+    connection_test_tables,
     deadline_tables,
     human_input_tables,
     state_tables,

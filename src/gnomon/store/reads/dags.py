@@ -15,9 +15,6 @@ from gnomon.store.reads.columns import dag_display_name, labelled
 from gnomon.store.reads.listing import Filter, Listing, Page, Query, contains, equals, fetch, one_of, patterns
 from gnomon.store.reads.versions import VersionCache
 
-#: kinds of `wire.dag.TimetableSpec` whose runs come at intervals, so that a backfill can fill them in
-_PERIODIC = frozenset({"cron_trigger", "multiple_cron_trigger", "cron_interval", "delta_trigger", "delta_interval"})
-
 _runs = t.dag_run.alias("any_run")
 _last = t.dag_run.alias("last_run")
 _last_run_id = (
@@ -192,7 +189,7 @@ def complete(connection: Connection, versions: VersionCache, rows: list[dict[str
         ]
         row["last_expired"] = None
         row["timetable_partitioned"] = summary is not None and summary.partitioned
-        row["timetable_periodic"] = row["timetable_type"] in _PERIODIC
+        row["timetable_periodic"] = summary is not None and summary.periodic
         row["has_task_concurrency_limits"] = summary is not None and summary.has_task_limits
         row["allowed_run_types"] = summary.allowed_run_types if summary else None
 

@@ -59,11 +59,23 @@ class TaskTraits(msgspec.Struct):
     max_active_tis_per_dagrun: int | None = None
 
 
+#: Kinds of schedules that say when a run comes only as it comes, or never.
+_WITHOUT_RHYTHM = frozenset({"null", "once", "continuous", "assets", "partitioned_assets", "partitioned_at_runtime"})
+
+
 class TimetableTraits(msgspec.Struct, frozen=True):
     """What a list shows of a schedule."""
 
     kind: str = "null"
     data: dict[str, Any] | None = None
+    base: TimetableTraits | None = None
+    periodic: bool = True
+
+    def is_periodic(self) -> bool:
+        """Say whether its runs come at times of their own, so that a backfill can fill them in."""
+        if self.kind == "asset_or_time":
+            return self.base is not None and self.base.is_periodic()
+        return self.periodic and self.kind not in _WITHOUT_RHYTHM
 
     def partitioned(self) -> bool:
         """Say whether its runs are about partitions."""
@@ -90,6 +102,7 @@ class Summary(msgspec.Struct):
     #: task_id → traits, where the name shown, the operator's name or the executor_config is its own
     tasks: dict[str, TaskTraits]
     partitioned: bool = False
+    periodic: bool = False
 
 
 class VersionCache:
@@ -131,7 +144,8 @@ class VersionCache:
             or task.executor_config
             or (task.operator_name or task.task_type) != task.task_type
         }
-        return Summary(traits.allowed_run_types, traits.limits(), special, traits.timetable.partitioned())
+        partitioned, periodic = traits.timetable.partitioned(), traits.timetable.is_periodic()
+        return Summary(traits.allowed_run_types, traits.limits(), special, partitioned, periodic)
 
 
 def _keep(cache: OrderedDict[int, V], key: int, value: V, size: int) -> V:

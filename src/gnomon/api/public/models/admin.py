@@ -100,6 +100,29 @@ class ConnectionTest(Response):
     message: str
 
 
+class ConnectionTestRequest(ConnectionBody):
+    """A connection to test while the client does something else."""
+
+    commit_on_success: bool = False
+    executor: str | None = None
+    queue: str | None = None
+
+
+class ConnectionTestQueued(Response):
+    """By which token to ask for the result."""
+
+    token: str
+    connection_id: str
+    state: str
+
+
+class AsyncConnectionTest(ConnectionTestQueued):
+    """How a test stands."""
+
+    result_message: str | None = None
+    created_at: datetime
+
+
 class Pool(Response):
     """A pool and how full it is."""
 

@@ -202,6 +202,19 @@ class BulkTaskInstance(TaskInstancePatch):
 # ---------------------------------------------------------------------------------------------------- logs
 
 
+class ExtraLinkCollection(Response):
+    """The links of a task instance by name."""
+
+    extra_links: dict[str, str | None]
+    total_entries: int
+
+
+class ExternalLogUrl(Response):
+    """Where a log is read in a browser."""
+
+    url: str
+
+
 class TaskInstanceLog(Response):
     """A part of a log, and where to go on from."""
 

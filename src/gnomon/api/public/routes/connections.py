@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, HTTPException, Query
+from fastapi import Depends, Query
 
 from gnomon.api.auth.roles import CONNECTIONS as ACCESS
 from gnomon.api.context import Context, Ctx, router
 from gnomon.api.public import bulk, params
 from gnomon.api.public.models import admin as models
 from gnomon.api.public.models.base import BulkBody, BulkResponse, changed
-from gnomon.service.config import conf
-from gnomon.service.inspection import InspectionError, inspect
 from gnomon.service.masking import MASK, masker
 from gnomon.store import records
 from gnomon.store.errors import ConnectionNotFound
@@ -46,7 +43,7 @@ def get_connection(ctx: Ctx, connection_id: str) -> models.Connection:
 @connections.post("", status_code=201)
 def post_connection(ctx: Ctx, body: models.ConnectionBody) -> models.Connection:
     """Create a connection."""
-    ctx.store.connections.add(_new(body))
+    ctx.store.connections.add(new_record(body))
     return shown(_found(ctx, body.connection_id))
 
 
@@ -62,7 +59,7 @@ def patch_connection(
         raise params.invalid(
             "body", "connection_id", f"must be that of the path, {connection_id!r}", body.connection_id
         )
-    changes = _changes(_found(ctx, connection_id), body, update_mask)
+    changes = changes_of(_found(ctx, connection_id), body, update_mask)
     return shown(ctx.store.connections.update(connection_id, **changes))
 
 
@@ -85,65 +82,20 @@ def bulk_connections(ctx: Ctx, body: BulkBody[models.ConnectionBody]) -> BulkRes
         noun="connection",
         key=lambda entity: entity.connection_id,
         present=present,
-        new=_new,
-        changed=lambda record, entity, mask: msgspec.structs.replace(record, **_changes(record, entity, mask)),
+        new=new_record,
+        changed=lambda record, entity, mask: msgspec.structs.replace(record, **changes_of(record, entity, mask)),
         put=store.import_many,
         delete=store.delete,
     )
     return bulk.perform(kind, body)
 
 
-@connections.post("/test")
-def test_connection(ctx: Ctx, body: models.ConnectionBody) -> models.ConnectionTest:
-    """Let the hook of a connection's type test it, in a process of user code; nothing is stored."""
-    setting = str(conf.get("core", "test_connection", fallback="Disabled"))
-    if setting.lower() != "enabled":
-        raise HTTPException(
-            403,
-            "Testing connections is disabled in Airflow configuration."
-            " Contact your deployment admin to enable it ([core] test_connection).",
-        )
-    tested = _to_test(ctx.store.connections.get(body.connection_id), body)
-    # Under an id that nothing else has: hooks look their connection up by it.
-    fields = {**msgspec.structs.asdict(tested), "conn_id": f"test_{secrets.token_hex(8)}"}
-    try:
-        answer = inspect("test-connection", fields, seconds=conf.getfloat("connection_test", "timeout", fallback=60.0))
-    except InspectionError as error:
-        answer = {"status": False, "message": str(error)}
-    known = [tested.password, *_secrets_in(tested.extra)]
-    message = str(answer["message"])
-    for secret in filter(None, known):
-        message = message.replace(str(secret), MASK)
-    return models.ConnectionTest(status=answer["status"], message=message)
+@connections.post("/defaults", status_code=204)
+def create_default_connections(ctx: Ctx) -> None:
+    """Create the connections that Airflow offers to begin with; those that are there stay as they are."""
+    from gnomon.store.default_connections import default_connections
 
-
-def _to_test(present: records.Connection | None, body: models.ConnectionBody) -> records.Connection:
-    """Return what is to be tested: the body, and for what it leaves out the connection that is stored.
-
-    Stored secrets go to the stored place only, whoever asks.
-    """
-    if present is None:
-        return _new(body)
-    sent = changed(body, None)
-    elsewhere = any(name in sent and getattr(body, name) != getattr(present, name) for name in ("host", "port"))
-    if not elsewhere:
-        return msgspec.structs.replace(present, **_changes(present, body, None))
-    if body.password in (None, MASK) and MASK in (body.extra or MASK):
-        raise HTTPException(
-            400,
-            "The host or port to test differs from the stored connection."
-            " Include the credentials to test in the request body.",
-        )
-    return _new(body)
-
-
-def _secrets_in(extra: str | None) -> Iterable[str]:
-    try:
-        found = json.loads(extra or "{}")
-    except ValueError:
-        return
-    if isinstance(found, dict):
-        yield from (str(value) for key, value in found.items() if value and masker.is_sensitive(key))
+    ctx.store.connections.import_many(default_connections(), "skip")
 
 
 def shown(record: records.Connection) -> models.Connection:
@@ -170,11 +122,13 @@ def _masked_extra(extra: str | None) -> str | None:
         return MASK
 
 
-def _new(body: models.ConnectionBody) -> records.Connection:
+def new_record(body: models.ConnectionBody) -> records.Connection:
+    """Return the connection that a body describes."""
     return records.Connection(conn_id=body.connection_id, **_fields(body, type(body).model_fields))
 
 
-def _changes(present: records.Connection, body: models.ConnectionBody, mask: Sequence[str] | None) -> dict[str, Any]:
+def changes_of(present: records.Connection, body: models.ConnectionBody, mask: Sequence[str] | None) -> dict[str, Any]:
+    """Return what a body changes in a connection that is there."""
     changes = _fields(body, changed(body, mask))
     # What was shown masked comes back masked when only another field was edited: then it stays.
     if changes.get("password") == MASK:
@@ -199,8 +153,8 @@ def _merge(new: Any, old: Any) -> Any:
 
 
 def _fields(body: models.ConnectionBody, names: Iterable[str]) -> dict[str, Any]:
-    left_out = {"connection_id", "team_name"}
-    return {name.rstrip("_"): getattr(body, name) for name in names if name not in left_out}
+    known = models.ConnectionBody.model_fields.keys() - {"connection_id", "team_name"}
+    return {name.rstrip("_"): getattr(body, name) for name in names if name in known}
 
 
 def _found(ctx: Context, conn_id: str) -> records.Connection:

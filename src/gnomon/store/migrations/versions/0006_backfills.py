@@ -1,4 +1,4 @@
-"""Backfills."""
+"""Backfills, and connection tests that somebody comes back for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ _KEY = sa.BIGINT().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Make the tables."""
+    _create_backfill()
+    _create_connection_test()
+
+
+def downgrade() -> None:
+    """Drop the tables."""
+    for table in ("connection_test", "backfill"):
+        op.drop_table(table)
+
+
+def _create_backfill() -> None:
     op.create_table(
         "backfill",
         sa.Column("id", _KEY, autoincrement=True, nullable=False),
@@ -40,6 +51,22 @@ def upgrade() -> None:
     )
 
 
-def downgrade() -> None:
-    """Drop the table."""
-    op.drop_table("backfill")
+def _create_connection_test() -> None:
+    op.create_table(
+        "connection_test",
+        sa.Column("token", sa.String(length=64), nullable=False),
+        sa.Column("connection_id", sa.String(length=250), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("result_message", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("token", name=op.f("pk_connection_test")),
+    )
+    op.create_index(
+        "ix_connection_test_active",
+        "connection_test",
+        ["connection_id"],
+        unique=True,
+        sqlite_where=sa.text("state IN ('pending', 'running')"),
+        postgresql_where=sa.text("state IN ('pending', 'running')"),
+    )
