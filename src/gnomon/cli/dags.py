@@ -218,20 +218,36 @@ def next_execution(
 def _coming(dag: Any, latest: tuple[int, bytes] | None, count: int) -> list[dict[str, Any]]:
     if dag.next_run_after is None or latest is None:
         return []
-    from gnomon.model.timetables import DataInterval, build
+    from gnomon.model.timetables import AnswerNeededError, Bare, DataInterval, build
     from gnomon.service import config
     from gnomon.wire.dag import decode
 
     timetable = build(decode(latest[1]).timetable, config.profile())
     rows = [_dates(dag.next_logical_date, dag.next_interval_start, dag.next_interval_end, dag.next_run_after)]
     interval = DataInterval(dag.next_interval_start or dag.next_run_after, dag.next_interval_end or dag.next_run_after)
-    while len(rows) < count and not timetable.is_custom:  # only the class of a user knows what follows the next one
-        coming = timetable.next_run(interval, earliest=None, latest=None, catchup=True, now=clock.now())
-        if coming is None:
+    if dag.next_interval_start is None:
+        interval = Bare(*interval)
+    while len(rows) < count:
+        try:
+            coming = timetable.next_run(interval, earliest=None, latest=None, catchup=True, now=clock.now())
+            runs = [] if coming is None else [coming]
+        except AnswerNeededError as needed:  # only the class of a user knows what follows the next one
+            from gnomon.cli.asking import following
+
+            runs, count = following(dag, needed, interval, count - len(rows)), 0
+        if not runs:
             break
-        interval = coming.data_interval
-        rows.append(_dates(coming.logical_date, interval.start, interval.end, coming.run_after))
+        interval = runs[-1].data_interval
+        rows += map(_dates_of, runs)
     return rows
+
+
+def _dates_of(run: Any) -> dict[str, Any]:
+    from gnomon.model.timetables import Bare
+
+    if isinstance(run.data_interval, Bare):
+        return _dates(None, None, None, run.run_after)
+    return _dates(run.logical_date, run.data_interval.start, run.data_interval.end, run.run_after)
 
 
 def _dates(logical: Any, start: Any, end: Any, after: Any) -> dict[str, Any]:
