@@ -165,7 +165,7 @@ airflow.providers.standard.decorators.branch_external_python gnomon.sdk.standard
 airflow.providers.standard.decorators.branch_python gnomon.sdk.standard.decorators.branch branch_task _BranchPythonDecoratedOperator
 airflow.providers.standard.decorators.branch_virtualenv gnomon.sdk.standard.decorators.virtualenv branch_virtualenv_task _BranchPythonVirtualenvDecoratedOperator
 airflow.providers.standard.decorators.external_python gnomon.sdk.standard.decorators.virtualenv external_python_task _PythonExternalDecoratedOperator
-airflow.providers.standard.decorators.python gnomon.sdk.standard.decorators.python _PythonDecoratedOperator=PythonDecoratedOperator
+airflow.providers.standard.decorators.python gnomon.sdk.standard.decorators.python _PythonDecoratedOperator
 airflow.providers.standard.decorators.python_virtualenv gnomon.sdk.standard.decorators.virtualenv virtualenv_task _PythonVirtualenvDecoratedOperator
 airflow.providers.standard.decorators.short_circuit gnomon.sdk.standard.decorators.branch short_circuit_task _ShortCircuitDecoratedOperator
 airflow.providers.standard.operators.smooth gnomon.sdk.standard.smooth SmoothOperator

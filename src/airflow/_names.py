@@ -113,7 +113,7 @@ airflow.models gnomon.sdk DAG BaseOperator BaseOperatorLink BaseXCom Connection 
 airflow.models gnomon.sdk.mapping MappedOperator
 airflow.models gnomon.sdk.abstract_operator Operator=AbstractOperator
 airflow.models gnomon.sdk.runtime.xcom XCom
-airflow.models gnomon.sdk.runtime.task_instance TaskInstance=RuntimeTaskInstance
+airflow.models gnomon.sdk.runtime.stored TaskInstance
 airflow.models gnomon.sdk.runtime.dag_run DagRun
 airflow.models gnomon.parsing.dagbag DagBag
 airflow.models gnomon.sdk.unavailable Base DagModel DagTag DagWarning Log Pool RenderedTaskInstanceFields TaskInstanceHistory TaskReschedule Trigger
@@ -128,7 +128,8 @@ airflow.models.dagrun gnomon.model.states DagRunType
 airflow.models.pool gnomon.sdk.unavailable Pool
 airflow.models.renderedtifields gnomon.sdk.unavailable RenderedTaskInstanceFields
 airflow.models.serialized_dag gnomon.sdk.unavailable SerializedDagModel
-airflow.models.taskinstance gnomon.sdk.runtime.task_instance TaskInstance=RuntimeTaskInstance TaskInstanceKey
+airflow.models.taskinstance gnomon.sdk.runtime.stored TaskInstance
+airflow.models.taskinstance gnomon.sdk.runtime.task_instance TaskInstanceKey
 airflow.models.taskinstancekey gnomon.sdk.runtime.task_instance TaskInstanceKey
 airflow.models.taskmixin gnomon.sdk.node DAGNode DependencyMixin
 airflow.models.taskreschedule gnomon.sdk.unavailable TaskReschedule
@@ -230,6 +231,7 @@ airflow.providers.standard.triggers.hitl gnomon.sdk.standard.triggers.hitl HITLT
 airflow.providers.standard.triggers.file gnomon.sdk.standard.triggers.file FileTrigger FileDeleteTrigger DirectoryFileDeleteTrigger
 airflow.providers.standard.triggers.temporal gnomon.sdk.standard.triggers.temporal DateTimeTrigger TimeDeltaTrigger
 airflow.providers.standard.utils.python_virtualenv gnomon.sdk.standard.sent_script write_python_script
+airflow.providers.standard.utils.python_virtualenv gnomon.sdk.standard.venv prepare_virtualenv
 airflow.providers.standard.utils.skipmixin gnomon.sdk.skip SkipMixin XCOM_SKIPMIXIN_FOLLOWED XCOM_SKIPMIXIN_KEY XCOM_SKIPMIXIN_SKIPPED
 airflow.providers.standard.utils.weekday gnomon.sdk.standard.weekday WeekDay
 """

@@ -19,12 +19,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gnomon.cli import airflow_records
+
 ROOT = Path(__file__).parents[2]
 #: Read when this is imported: the tests' own fixture clears GNOMON_* for each test.
 CACHE = Path(os.environ.get("GNOMON_COMPAT_CACHE") or Path.home() / ".cache" / "gnomon-compat")
 PYTHON = "3.11"
 #: Gnomon is what these names mean, so none of them may be installed beside it.
 OVERRIDES = ("apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk")
+#: What `make test` tries of provider packages. Releases are named, so that a release of tomorrow fails `make compat` only.
+SAMPLE = ("common-sql==2.4.0", "http==6.3.0", "postgres==7.1.1")
+
+#: What uv says when it would have to fetch something and cannot.
+_NO_NETWORK = ("Failed to fetch", "error sending request", "the network was disabled")
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,37 @@ def gnomon_environment(name: str, requirements: Sequence[str], *, python: str = 
     wanted = ["--editable", f"{ROOT}[postgres]", "--override", str(overrides), *requirements]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return environment(f"gnomon-{name}", wanted, python=python, made_of=json.dumps(project))
+
+
+def recorded_environment(name: str, requirements: Sequence[str], *, python: str = PYTHON) -> Environment:
+    """Return an environment with this work tree and records that Apache Airflow is there: what `dev start` makes."""
+    records = CACHE / "airflow-records"
+    airflow_records.write(records)
+    wanted = ["--editable", f"{ROOT}[io,postgres]", "--override", str(records / "overrides.txt"), *requirements]
+    made_of = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + (records / "overrides.txt").read_text("utf-8")
+    return environment(name, wanted, python=python, made_of=made_of)
+
+
+def quick_environment() -> Environment:
+    """Return the environment of `make test`: few provider packages, and what this interpreter's environment has too.
+
+    Raises:
+        Unreachable: The packages are not at hand and cannot be fetched.
+    """
+    wanted = [f"apache-airflow-providers-{provider}" for provider in SAMPLE]
+    name = "gnomon-quick-{}.{}".format(*sys.version_info)
+    try:
+        return recorded_environment(
+            name, [*wanted, "--constraint", str(ROOT / "requirements.lock")], python=sys._base_executable
+        )
+    except RuntimeError as error:
+        if any(said in str(error) for said in _NO_NETWORK):
+            raise Unreachable("provider packages cannot be fetched: the package index does not answer") from error
+        raise
+
+
+class Unreachable(Exception):
+    """Packages cannot be fetched here."""
 
 
 def environment(name: str, arguments: Sequence[str], *, python: str = PYTHON, made_of: str = "") -> Environment:

@@ -56,15 +56,23 @@ _SETTINGS_OF_2 = {
 
 
 @contextmanager
-def running_airflow(collection: plan.Collection) -> Iterator[Api]:
-    """Start all parts of a real Airflow with the DAGs of a collection, and end them with the block."""
-    environment = airflow_environment(collection.airflow, _DRIVERS)
+def running_airflow(
+    collection: plan.Collection, environment: Environment | None = None, **settings: str
+) -> Iterator[Api]:
+    """Start all parts of a real Airflow with the DAGs of a collection, and end them with the block.
+
+    Args:
+        collection: Which DAGs, and which Airflow.
+        environment: Another environment than that with this Airflow and what its examples need.
+        settings: Further environment variables of its processes.
+    """
+    environment = environment or airflow_environment(collection.airflow, _DRIVERS)
     home = Path(tempfile.mkdtemp(prefix="gnomon-compat-", dir="/var/tmp"))
     processes: list[subprocess.Popen[bytes]] = []
     with running_postgresql() as server:
         database = server.create()
         port = free_port()
-        environ = environment.environ(**_settings(home, server.port, database, port, collection))
+        environ = environment.environ(**_settings(home, server.port, database, port, collection), **settings)
         try:
             collection.fill(home)
             _run(environment, environ, "db", "migrate")

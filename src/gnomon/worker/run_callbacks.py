@@ -74,7 +74,7 @@ def run(workload: wire.CallbackWorkload, dags: dict[str, Any]) -> None:
             from gnomon.worker import run_listeners
 
             # After a try that another one follows too, as Airflow does.
-            run_listeners.of_callback(workload, info, context.get("ti"), workload.reason)
+            run_listeners.of_callback(workload, context["dag_run"], dag, context.get("ti"), workload.reason)
 
 
 def _run_of_deadline(workload: wire.CallbackWorkload) -> None:

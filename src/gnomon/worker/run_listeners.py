@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from gnomon.model.states import TaskInstanceState
 from gnomon.sdk import listeners
-from gnomon.sdk.runtime.dag_run import DagRun
+from gnomon.sdk.runtime.stored import ToldRun
 from gnomon.wire import execution as wire
 
 if TYPE_CHECKING:
+    from gnomon.sdk.runtime.dag_run import DagRun
     from gnomon.worker.runner import Try
 
 _OF_RUNS = {
@@ -68,12 +67,13 @@ def _asset_changed(piece: Try, event: dict[str, Any]) -> None:
     )
 
 
-def of_callback(workload: wire.CallbackWorkload, info: wire.RunInfo, ti: Any, error: str) -> None:
+def of_callback(workload: wire.CallbackWorkload, run: DagRun, dag: Any, ti: Any, error: str) -> None:
     """Say what the scheduler has decided on a run, or on a task whose process is gone."""
     if workload.kind in _OF_RUNS:
         name, state = _OF_RUNS[workload.kind]
-        run = DagRun(msgspec.structs.replace(info, state=state), plain=True)
-        listeners.tell(name, dag_run=run, msg=workload.reason)
+        listeners.tell(name, dag_run=ToldRun(run, dag, state), msg=workload.reason)
+        # Some leave the work to other processes, and wait for these only then.
+        listeners.tell("before_stopping", component=listeners.TaskRunnerMarker())
     elif ti is not None:
         listeners.tell(
             "on_task_instance_failed", previous_state=TaskInstanceState.RUNNING, task_instance=ti, error=error

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.compat.environments import CACHE, Environment, gnomon_environment
+from tests.compat.environments import (
+    CACHE,
+    SAMPLE,
+    Environment,
+    Unreachable,
+    gnomon_environment,
+    quick_environment,
+)
 from tests.compat.imports.providers import BOUNDS, FIRST, PREFIX, SECOND, WITH_THEM, WITHOUT
 from tests.compat.imports.verdicts import Verdict, extras_with, verdict
 
@@ -71,6 +78,21 @@ def test_every_module_of_provider_packages_imports(name, title, providers, compa
 
     assert ours == []
     assert modules > 250
+
+
+@pytest.mark.quick
+@pytest.mark.timeout(600)
+def test_a_sample_of_them_imports(tmp_path):
+    try:
+        environment = quick_environment()
+    except Unreachable as error:
+        pytest.skip(str(error))
+    for provider in SAMPLE:
+        about, *walked = lines_of(environment, tmp_path, _WALK, PREFIX + provider.partition("==")[0])
+
+        judged = {one["module"]: verdict(one, about["requires"]) for one in walked if "chain" in one}
+        assert [module for module, found in judged.items() if found.ours] == []
+        assert len(walked) - len(judged) >= 8, provider
 
 
 @pytest.mark.timeout(3600)

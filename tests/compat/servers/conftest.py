@@ -11,8 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.cli import airflow_records
-from tests.compat.environments import CACHE, ROOT, Environment, environment
+from tests.compat.environments import (
+    CACHE,
+    Environment,
+    Unreachable,
+    environment,
+    quick_environment,
+    recorded_environment,
+)
 from tests.compat.results import Results
 from tests.compat.servers import requirements, starting
 from tests.compat.servers.deployment import Deployment, running_deployment
@@ -40,9 +46,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def pytest_sessionfinish() -> None:
-    """Record what was seen, if these tests ran at all."""
-    if not _ended:
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Record what was seen, if these tests ran at all, and not only the quick ones."""
+    if not _ended or not session.config.getoption("--compat"):
         return
     results = Results("servers")
     passed = sum(outcome == "passed" for _, _, outcome in _ended.values())
@@ -52,15 +58,17 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(scope="session")
-def providers() -> Environment:
-    """This work tree with provider packages, and records that Apache Airflow is there: what `dev start` makes."""
-    records = CACHE / "airflow-records"
-    airflow_records.write(records)
-    (records / "servers.txt").write_text(requirements.OVERRIDES, encoding="utf-8")
-    overrides = ["--override", str(records / "overrides.txt"), "--override", str(records / "servers.txt")]
-    wanted = ["--editable", f"{ROOT}[io,postgres]", *overrides, *requirements.PROVIDERS]
-    made_of = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + (records / "overrides.txt").read_text("utf-8")
-    return environment("gnomon-servers", wanted, made_of=made_of)
+def providers(pytestconfig: pytest.Config) -> Environment:
+    """This work tree with provider packages; only those of the quick tests where nothing else runs."""
+    if not pytestconfig.getoption("--compat"):
+        try:
+            return quick_environment()
+        except Unreachable as error:
+            pytest.skip(str(error))
+    left_out = CACHE / "overrides-servers.txt"
+    left_out.parent.mkdir(parents=True, exist_ok=True)
+    left_out.write_text(requirements.OVERRIDES, encoding="utf-8")
+    return recorded_environment("gnomon-servers", [*requirements.PROVIDERS, "--override", str(left_out)])
 
 
 @pytest.fixture(scope="session")
@@ -83,15 +91,17 @@ def certificate() -> Iterator[Certificate]:
 
 
 @pytest.fixture(scope="session")
-def deployment(providers: Environment, dbt: Environment, certificate: Certificate) -> Iterator[Deployment]:
-    """All processes of Gnomon; its tasks trust the certificate and find dbt."""
-    environ = {
-        "REQUESTS_CA_BUNDLE": str(certificate.path),
-        "DBT_EXECUTABLE": str(dbt.path / "bin/dbt"),
-        "DO_NOT_TRACK": "1",
-        # Cosmos asks dbt while the file is imported.
-        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
-    }
+def deployment(request: pytest.FixtureRequest, providers: Environment) -> Iterator[Deployment]:
+    """All processes of Gnomon; its tasks trust the certificate and find dbt, if all tests run."""
+    environ = {}
+    if request.config.getoption("--compat"):
+        environ = {
+            "REQUESTS_CA_BUNDLE": str(request.getfixturevalue("certificate").path),
+            "DBT_EXECUTABLE": str(request.getfixturevalue("dbt").path / "bin/dbt"),
+            "DO_NOT_TRACK": "1",
+            # Cosmos asks dbt while the file is imported.
+            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+        }
     with running_deployment(providers, **environ) as deployment:
         yield deployment
 

@@ -123,11 +123,17 @@ class Deployment:
         raise AssertionError(f"{name} was not parsed; {self.processes_logs()}")
 
     def run(
-        self, dag_id: str, conf: Mapping[str, Any] | None = None, *, seconds: float = _PATIENCE_SECONDS
+        self,
+        dag_id: str,
+        conf: Mapping[str, Any] | None = None,
+        *,
+        seconds: float = _PATIENCE_SECONDS,
+        run_id: str | None = None,
+        logical_date: str | None = None,
     ) -> Finished:
         """Run a DAG and return how it ended."""
-        run_id = f"r{next(self._numbers)}"
-        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
+        run_id = run_id or f"r{next(self._numbers)}"
+        body = {"dag_run_id": run_id, "logical_date": logical_date, "conf": dict(conf or {})}
         self._post(f"/dags/{dag_id}/dagRuns", body)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -18,6 +18,7 @@ def web(deployment):
         yield deployment
 
 
+@pytest.mark.quick
 def test_requests_pages_checks_filters_and_sensors(web):
     run = web.run("http_requests")
     failed = {name for name, state in run.states.items() if state != "success"}
@@ -30,6 +31,7 @@ def test_requests_pages_checks_filters_and_sensors(web):
     assert "404:Not Found" in run.log("missing")
 
 
+@pytest.mark.quick
 def test_deferrable_requests_and_sensors(web):
     run = web.run("http_deferrable")
     assert run.states == {

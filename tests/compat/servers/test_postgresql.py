@@ -23,6 +23,7 @@ def warehouse(deployment, postgres_database):
     return deployment
 
 
+@pytest.mark.quick
 def test_queries_of_a_task_a_file_a_decorator_and_of_mapped_tasks(warehouse):
     run = warehouse.run("postgresql_queries")
     assert run.state == "success", run.why()

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
 
 from gnomon.sdk import DAG, task
 from gnomon.sdk.exceptions import AirflowException
-from gnomon.sdk.standard import virtualenv
+from gnomon.sdk.standard import venv
 from gnomon.sdk.standard.virtualenv import ExternalPythonOperator, PythonVirtualenvOperator
 
 
@@ -113,7 +114,7 @@ def test_a_setting_says_what_makes_environments(method, is_uv, monkeypatch, tmp_
     (tmp_path / "uv").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("AIRFLOW__STANDARD__VENV_INSTALL_METHOD", method)
-    assert virtualenv._uv() == (str(tmp_path / "uv") if is_uv else None)
+    assert venv.uv() == (str(tmp_path / "uv") if is_uv else None)
 
 
 def test_a_setting_that_cannot_be_followed_is_named(monkeypatch, tmp_path):
@@ -121,9 +122,36 @@ def test_a_setting_that_cannot_be_followed_is_named(monkeypatch, tmp_path):
     with pytest.raises(
         AirflowException, match=r"\[standard\] venv_install_method must be auto, uv or pip, not 'conda'"
     ):
-        virtualenv._uv()
+        venv.uv()
     monkeypatch.setenv("AIRFLOW__STANDARD__VENV_INSTALL_METHOD", "uv")
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(virtualenv.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(venv.sys, "executable", str(tmp_path / "python"))
     with pytest.raises(AirflowException, match="is uv, which is not installed"):
-        virtualenv._uv()
+        venv.uv()
+
+
+@pytest.mark.parametrize("method", ["pip", "uv"])
+def test_an_environment_that_providers_ask_for(method, monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRFLOW__STANDARD__VENV_INSTALL_METHOD", method)
+    listed = tmp_path / "requirements.txt"
+    listed.write_text("packaging\n")
+
+    python = venv.prepare_virtualenv(
+        venv_directory=str(tmp_path / "made"),
+        python_bin=sys.executable,
+        system_site_packages=True,
+        requirements_file_path=str(listed),
+        pip_install_options=["--no-deps"],
+    )
+    again = venv.prepare_virtualenv(str(tmp_path / "made"), sys.executable, system_site_packages=True)
+
+    assert python == again == str(tmp_path / "made/bin/python")
+    prefix = subprocess.run([python, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True, check=True)
+    assert prefix.stdout.strip() == str(tmp_path / "made")
+
+
+def test_an_environment_that_cannot_be_made_says_why(tmp_path):
+    with pytest.raises(ValueError, match="not both"):
+        venv.prepare_virtualenv(str(tmp_path), sys.executable, True, requirements=[], requirements_file_path="x")
+    with pytest.raises(AirflowException, match="the environment could not be made"):
+        venv.prepare_virtualenv(str(tmp_path / "made"), sys.executable, False, requirements=["./no such folder"])

@@ -270,6 +270,7 @@ def run_info(run: Run) -> wire.RunInfo:
 def count_dag_runs(self: Handlers, key: Caller, ask: wire.CountDagRuns) -> wire.Reply:
     """How many runs match."""
     return _found(
+        triggered_by=run.triggered_by,
         self.store.runs.count(
             ask.dag_id, logical_dates=_moments(ask.logical_dates), run_ids=ask.run_ids, states=ask.states
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from calendar import timegm
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cached_property
@@ -176,6 +177,21 @@ class DagRun:
         found = [_view(self, name, current) for name, current in self._task_states(None).items()]
         return [view for view in found if state is None or view.state in wanted]
 
+    @classmethod
+    def fetch_task_instances(
+        cls, dag_id: str, run_id: str, task_ids: Iterable[str] | None = None, **_: Any
+    ) -> list[TaskInstanceView]:
+        """Return the task instances of a run."""
+        run = find_run(dag_id, run_id=run_id)
+        wanted = None if task_ids is None else set(task_ids)
+        found = [] if run is None else run.get_task_instances()
+        return [view for view in found if wanted is None or view.task_id in wanted]
+
+    @staticmethod
+    def _get_partial_task_ids(dag: Any) -> list[str] | None:
+        """Return the tasks of a DAG that is a part of another, None for a whole one; openlineage asks for it."""
+        return list(dag.task_ids) if dag is not None and dag.partial else None
+
     def _task_states(self, task_ids: list[str] | None) -> dict[str, str | None]:
         reply = require_channel().ask(wire.GetTaskStates(dag_id=self.dag_id, task_ids=task_ids, run_ids=[self.run_id]))
         states: dict[str, dict[str, str | None]] = found_value(reply)
@@ -201,6 +217,8 @@ class TaskInstanceView:
         self.task_id = task_id
         self.map_index = map_index
         self.state = state
+        #: not asked for
+        self.start_date = self.end_date = self.duration = None
 
     def current_state(self) -> str | None:
         """Return the state as it was asked for."""

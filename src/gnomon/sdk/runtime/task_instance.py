@@ -149,6 +149,13 @@ class RuntimeTaskInstance:
         return f"{page}{mapped}?try_number={self.try_number}"
 
     @property
+    def bundle_instance(self) -> Any:
+        """The bundle of the DAG's file: its name and version."""
+        from types import SimpleNamespace
+
+        return SimpleNamespace(name=self._workload.file.bundle, version=self._workload.file.bundle_version)
+
+    @property
     def mark_success_url(self) -> str:
         """The page of the UI where this task instance can be marked as success."""
         return self.log_url

@@ -32,6 +32,8 @@ class BashOperator(BaseOperator):
         output_processor: called with the last line to make the result of it.
     """
 
+    __module__ = "airflow.providers.standard.operators.bash"
+
     template_fields: Collection[str] = ("bash_command", "env", "cwd")
     template_fields_renderers: ClassVar[dict[str, str]] = {"bash_command": "bash", "env": "json"}
     template_ext: Sequence[str] = (".sh", ".bash")

@@ -26,6 +26,8 @@ class BranchDateTimeOperator(BaseBranchOperator):
         AirflowException: neither end was given.
     """
 
+    __module__ = "airflow.providers.standard.operators.datetime"
+
     def __init__(
         self,
         *,
@@ -82,6 +84,8 @@ class BranchDayOfWeekOperator(BaseBranchOperator):
         use_task_logical_date: look at the logical date instead of the clock.
     """
 
+    __module__ = "airflow.providers.standard.operators.weekday"
+
     def __init__(
         self,
         *,
@@ -109,6 +113,8 @@ class BranchDayOfWeekOperator(BaseBranchOperator):
 
 class LatestOnlyOperator(BaseBranchOperator):
     """Skips what is downstream unless the run is the latest that is due; runs made by hand always go on."""
+
+    __module__ = "airflow.providers.standard.operators.latest_only"
 
     ui_color = "#e9ffdb"
 

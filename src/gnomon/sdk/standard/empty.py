@@ -10,6 +10,8 @@ from gnomon.sdk.operator import BaseOperator
 class EmptyOperator(BaseOperator):
     """A task that does nothing; the scheduler ends it without starting a process."""
 
+    __module__ = "airflow.providers.standard.operators.empty"
+
     ui_color = "#e8f7e4"
     inherits_from_empty_operator = True
 

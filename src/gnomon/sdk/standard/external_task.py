@@ -85,6 +85,8 @@ class ExternalTaskSensor(BaseSensorOperator):
         DuplicateStateError: one state is in several of the lists.
     """
 
+    __module__ = "airflow.providers.standard.sensors.external_task"
+
     template_fields = ("external_dag_id", "external_task_id", "external_task_ids", "external_task_group_id")
     ui_color = "#4db7db"
     operator_extra_links = (ExternalDagLink(),)
@@ -282,6 +284,8 @@ class ExternalTaskMarker(EmptyOperator):
         logical_date: of which run (templated).
         recursion_depth: how far to follow.
     """
+
+    __module__ = "airflow.providers.standard.sensors.external_task"
 
     template_fields = ("external_dag_id", "external_task_id", "logical_date")
     ui_color = "#4db7db"

@@ -48,6 +48,8 @@ class HITLOperator(BaseOperator):
         ValueError: the options, defaults or params contradict each other.
     """
 
+    __module__ = "airflow.providers.standard.operators.hitl"
+
     template_fields: Collection[str] = ("subject", "body")
     #: the params are a form that people fill in later, so they need not be complete when the task starts
     params_are_a_form: ClassVar[bool] = True
@@ -270,6 +272,8 @@ class ApprovalOperator(HITLOperator, SkipMixin):
         fail_on_reject: fail instead. A refusal is an answer and no error, so think twice.
     """
 
+    __module__ = "airflow.providers.standard.operators.hitl"
+
     inherits_from_skipmixin = True
     FIXED_ARGS: ClassVar[list[str]] = ["options", "multiple"]
     APPROVE = "Approve"
@@ -317,6 +321,8 @@ class HITLBranchOperator(HITLOperator, BranchMixIn):
         ValueError: the mapping names an option that does not exist, or leads to something that is no id.
     """
 
+    __module__ = "airflow.providers.standard.operators.hitl"
+
     inherits_from_skipmixin = True
 
     def __init__(self, *, options_mapping: dict[str, str] | None = None, **kwargs: Any) -> None:
@@ -347,6 +353,8 @@ class HITLBranchOperator(HITLOperator, BranchMixIn):
 
 class HITLEntryOperator(HITLOperator):
     """Asks people to fill in a form; the only option is OK unless others are given."""
+
+    __module__ = "airflow.providers.standard.operators.hitl"
 
     OK = "OK"
 

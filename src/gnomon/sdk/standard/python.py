@@ -30,6 +30,8 @@ class PythonOperator(BaseOperator):
         TypeError: python_callable cannot be called.
     """
 
+    __module__ = "airflow.providers.standard.operators.python"
+
     template_fields: Collection[str] = ("templates_dict", "op_args", "op_kwargs")
     template_fields_renderers: ClassVar[dict[str, str]] = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
     ui_color = "#ffefeb"
@@ -121,6 +123,8 @@ def _drain(generator: Any) -> Any:
 class BranchPythonOperator(BranchMixIn, PythonOperator):
     """Call a function that returns the id of the task (or tasks, or group) to go on with."""
 
+    __module__ = "airflow.providers.standard.operators.python"
+
     def choose_branch(self, context: Any) -> Any:
         """Return what the function returns."""
         return PythonOperator.execute(self, context)
@@ -136,6 +140,8 @@ class ShortCircuitOperator(SkipMixin, PythonOperator):
     Args:
         ignore_downstream_trigger_rules: skip all of it, whatever the trigger rules; else only what is directly downstream.
     """
+
+    __module__ = "airflow.providers.standard.operators.python"
 
     ignore_downstream_trigger_rules = True
 

@@ -26,6 +26,8 @@ class TimeDeltaSensor(BaseSensorOperator):
         end_from_trigger: succeed right from the trigger.
     """
 
+    __module__ = "airflow.providers.standard.sensors.time_delta"
+
     template_fields: Collection[str] = ("delta",)
 
     def __init__(
@@ -68,6 +70,8 @@ class TimeDeltaSensor(BaseSensorOperator):
 class TimeDeltaSensorAsync(TimeDeltaSensor):
     """TimeDeltaSensor that always defers."""
 
+    __module__ = "airflow.providers.standard.sensors.time_delta"
+
     def __init__(self, *, delta: timedelta | int | str, end_from_trigger: bool = False, **kwargs: Any) -> None:
         kwargs.pop("deferrable", None)
         super().__init__(delta=delta, deferrable=True, end_from_trigger=end_from_trigger, **kwargs)
@@ -80,6 +84,8 @@ class WaitSensor(BaseSensorOperator):
         time_to_wait: how long; minutes, if it is a number or a template.
         deferrable: wait without holding a slot.
     """
+
+    __module__ = "airflow.providers.standard.sensors.time_delta"
 
     template_fields: Collection[str] = ("time_to_wait",)
 
@@ -108,6 +114,8 @@ class DateTimeSensor(BaseSensorOperator):
     Raises:
         TypeError: it is neither.
     """
+
+    __module__ = "airflow.providers.standard.sensors.date_time"
 
     template_fields: Collection[str] = ("target_time",)
 
@@ -138,6 +146,8 @@ class DateTimeSensorAsync(DateTimeSensor):
         end_from_trigger: succeed right from the trigger.
         trigger_kwargs: further arguments of the trigger.
     """
+
+    __module__ = "airflow.providers.standard.sensors.date_time"
 
     def __init__(
         self,
@@ -178,6 +188,8 @@ class TimeSensor(BaseSensorOperator):
         end_from_trigger: succeed right from the trigger.
         trigger_kwargs: further arguments of the trigger.
     """
+
+    __module__ = "airflow.providers.standard.sensors.time"
 
     def __init__(
         self,
@@ -230,6 +242,8 @@ class TimeSensor(BaseSensorOperator):
 class TimeSensorAsync(TimeSensor):
     """TimeSensor that always defers."""
 
+    __module__ = "airflow.providers.standard.sensors.time"
+
     def __init__(self, **kwargs: Any) -> None:
         kwargs.pop("deferrable", None)
         super().__init__(deferrable=True, **kwargs)
@@ -242,6 +256,8 @@ class DayOfWeekSensor(BaseSensorOperator):
         week_day: a name, a WeekDay, or several.
         use_task_logical_date: look at the logical date instead of the clock.
     """
+
+    __module__ = "airflow.providers.standard.sensors.weekday"
 
     def __init__(
         self,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any, ClassVar
 
 from gnomon.model.states import DagRunState
+from gnomon.sdk import listeners
 from gnomon.sdk.exceptions import AirflowException, DagRunTriggerException
 from gnomon.sdk.operator import BaseOperator
 from gnomon.sdk.operator_link import BaseOperatorLink
@@ -63,6 +65,8 @@ class TriggerDagRunOperator(BaseOperator):
         run_after: when the run may begin.
         note: a note for the run.
     """
+
+    __module__ = "airflow.providers.standard.operators.trigger_dagrun"
 
     template_fields: Collection[str] = (
         "trigger_dag_id", "trigger_run_id", "logical_date", "conf", "wait_for_completion", "skip_when_already_exists",
@@ -133,6 +137,8 @@ class TriggerDagRunOperator(BaseOperator):
         if not is_arg_set(self.logical_date) and not is_arg_set(self.run_after):
             logical_date = utcnow()
         self._check_conf()
+        if self.openlineage_inject_parent_info and listeners.manager is not None:
+            self.conf = _with_parent(self.conf, context["ti"])
         # As an attribute it is seen by listeners.
         self.trigger_run_id = str(self.trigger_run_id or _run_id(logical_date, run_after or utcnow()))
         if self.fail_when_dag_is_paused and context["ti"].get_dag(self.trigger_dag_id).is_paused:
@@ -176,6 +182,27 @@ class TriggerDagRunOperator(BaseOperator):
             if state not in self.allowed_states:
                 raise AirflowException(f"{self.trigger_dag_id} return {state} which is not in {self.failed_states}")
             self.log.info("%s finished with allowed state %s", self.trigger_dag_id, state)
+
+
+def _with_parent(conf: dict[str, Any] | None, ti: Any) -> dict[str, Any] | None:
+    """Return a conf by which OpenLineage knows what triggers the run; one that says so already as it is."""
+    try:
+        settings = import_module("airflow.providers.openlineage.conf")
+        lineage = import_module("airflow.providers.openlineage.plugins.macros")
+    except ImportError:
+        return conf
+    known = (conf or {}).get("openlineage") or {}
+    if settings.is_disabled() or not isinstance(known, dict) or any(n.startswith(("parent", "root")) for n in known):
+        return conf
+    parent = {
+        "parentRunId": lineage.lineage_run_id(ti),
+        "parentJobName": lineage.lineage_job_name(ti),
+        "parentJobNamespace": lineage.lineage_job_namespace(),
+        "rootParentRunId": lineage.lineage_root_run_id(ti),
+        "rootParentJobName": lineage.lineage_root_job_name(ti),
+        "rootParentJobNamespace": lineage.lineage_root_job_namespace(ti),
+    }
+    return {**(conf or {}), "openlineage": {**parent, **known}}
 
 
 def _moment(given: Any) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 from gnomon.sdk.branch import BranchMixIn
 from gnomon.sdk.exceptions import AirflowException, AirflowSkipException, DeserializingResultError
 from gnomon.sdk.source import function_source
+from gnomon.sdk.standard import venv
 from gnomon.sdk.standard.python import PythonOperator
 from gnomon.sdk.standard.sent_script import SERIALIZERS, script_of
 
@@ -224,6 +225,8 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         venv_cache_path: keep environments there and use them again (templated).
     """
 
+    __module__ = "airflow.providers.standard.operators.python"
+
     template_fields: Collection[str] = (
         *_BasePythonVirtualenvOperator.template_fields,
         "requirements",
@@ -301,39 +304,17 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         return [line for entry in self.requirements for line in str(entry).splitlines() if line.strip()]
 
     def _make(self, place: Path) -> Path:
-        uv = _uv()
+        make, install = venv.commands(place, self.python_version or sys.executable, site=self.system_site_packages)
         indexes = self._indexes()
-        site = ["--system-site-packages"] if self.system_site_packages else []
-        python = place / "bin" / "python"
-        if uv is not None:
-            version = ["--python", self.python_version or sys.executable]
-            self._install([uv, "venv", "--quiet", *version, *site, str(place)])
-            install = [uv, "pip", "install", "--quiet", "--python", str(python)]
-        else:
-            self._install(
-                [
-                    f"python{self.python_version}" if self.python_version else sys.executable,
-                    "-m",
-                    "venv",
-                    *site,
-                    str(place),
-                ]
-            )
-            install = [str(python), "-m", "pip", "install", "--quiet"]
+        self._install(make)
         if lines := self._requirement_lines():
             listed = place / "requirements.txt"
             listed.write_text("\n".join(lines))
             self._install([*install, *self.pip_install_options, "-r", str(listed)], indexes)
-        return python
+        return place / "bin" / "python"
 
     def _install(self, command: list[str], indexes: Sequence[str] = ()) -> None:
-        # By environment: an argument can be seen by every user of the machine, and a URL may hold a password.
-        found = {}
-        if indexes:
-            others = " ".join(indexes[1:])
-            found = {"UV_DEFAULT_INDEX": indexes[0], "PIP_INDEX_URL": indexes[0]}
-            found |= {"UV_INDEX": others, "PIP_EXTRA_INDEX_URL": others} if others else {}
-        code, last = self._logged(command, {**os.environ, **found})
+        code, last = self._logged(command, {**os.environ, **venv.index_variables(indexes)})
         if code:
             raise AirflowException(f"the environment could not be made (exit code {code}): {last}")
 
@@ -353,6 +334,8 @@ class ExternalPythonOperator(_BasePythonVirtualenvOperator):
         python: the path of its interpreter (templated).
         expect_pendulum: taken for compatibility; dates are sent as plain ones.
     """
+
+    __module__ = "airflow.providers.standard.operators.python"
 
     template_fields: Collection[str] = (*_BasePythonVirtualenvOperator.template_fields, "python")
 
@@ -377,6 +360,8 @@ class ExternalPythonOperator(_BasePythonVirtualenvOperator):
 class BranchPythonVirtualenvOperator(BranchMixIn, PythonVirtualenvOperator):
     """Calls a function in an environment made for it; it returns the id of the task to go on with."""
 
+    __module__ = "airflow.providers.standard.operators.python"
+
     def choose_branch(self, context: Any) -> Any:
         """Return what the function returns."""
         return PythonVirtualenvOperator.execute(self, context)
@@ -389,6 +374,8 @@ class BranchPythonVirtualenvOperator(BranchMixIn, PythonVirtualenvOperator):
 class BranchExternalPythonOperator(BranchMixIn, ExternalPythonOperator):
     """Calls a function in another environment; it returns the id of the task to go on with."""
 
+    __module__ = "airflow.providers.standard.operators.python"
+
     def choose_branch(self, context: Any) -> Any:
         """Return what the function returns."""
         return ExternalPythonOperator.execute(self, context)
@@ -396,19 +383,6 @@ class BranchExternalPythonOperator(BranchMixIn, ExternalPythonOperator):
     def execute(self, context: Any) -> Any:
         """Call the function, and skip what it did not choose."""
         return self.do_branch(context, self.choose_branch(context))
-
-
-def _uv() -> str | None:
-    """Return the program uv, or None where pip makes environments: [standard] venv_install_method says which."""
-    from gnomon.service.config import conf
-
-    method = str(conf.get("standard", "venv_install_method", fallback="auto")).lower()
-    if method not in ("auto", "uv", "pip"):
-        raise AirflowException(f"[standard] venv_install_method must be auto, uv or pip, not {method!r}")
-    found = shutil.which("uv") or shutil.which("uv", path=os.path.dirname(sys.executable))
-    if method == "uv" and found is None:
-        raise AirflowException("[standard] venv_install_method is uv, which is not installed")
-    return None if method == "pip" else found
 
 
 def _digest(text: str) -> str:

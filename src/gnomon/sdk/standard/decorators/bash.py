@@ -14,6 +14,8 @@ from gnomon.sdk.types import SET_DURING_EXECUTION
 class _BashDecoratedOperator(DecoratedOperator, BashOperator):
     """The operator behind @task.bash."""
 
+    __module__ = "airflow.providers.standard.decorators.bash"
+
     template_fields = (*DecoratedOperator.template_fields, *BashOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **DecoratedOperator.template_fields_renderers,

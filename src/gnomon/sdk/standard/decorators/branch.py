@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gnomon.sdk.standard.decorators.python import PythonDecoratedOperator
+from gnomon.sdk.standard.decorators.python import _PythonDecoratedOperator
 from gnomon.sdk.standard.python import BranchPythonOperator, ShortCircuitOperator
 from gnomon.sdk.taskflow import task_decorator_factory
 
 
-class _BranchPythonDecoratedOperator(PythonDecoratedOperator, BranchPythonOperator):
+class _BranchPythonDecoratedOperator(_PythonDecoratedOperator, BranchPythonOperator):
     """The operator behind @task.branch."""
+
+    __module__ = "airflow.providers.standard.decorators.branch_python"
 
     template_fields = BranchPythonOperator.template_fields
     custom_operator_name = "@task.branch"
 
 
-class _ShortCircuitDecoratedOperator(PythonDecoratedOperator, ShortCircuitOperator):
+class _ShortCircuitDecoratedOperator(_PythonDecoratedOperator, ShortCircuitOperator):
     """The operator behind @task.short_circuit."""
+
+    __module__ = "airflow.providers.standard.decorators.short_circuit"
 
     template_fields = ShortCircuitOperator.template_fields
     custom_operator_name = "@task.short_circuit"

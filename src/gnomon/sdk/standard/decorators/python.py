@@ -9,8 +9,10 @@ from gnomon.sdk.standard.python import PythonOperator
 from gnomon.sdk.taskflow import DecoratedOperator, task_decorator_factory
 
 
-class PythonDecoratedOperator(DecoratedOperator, PythonOperator):
+class _PythonDecoratedOperator(DecoratedOperator, PythonOperator):
     """The operator behind @task."""
+
+    __module__ = "airflow.providers.standard.decorators.python"
 
     template_fields: Collection[str] = ("templates_dict", "op_args", "op_kwargs")
     template_fields_renderers: ClassVar[dict[str, str]] = {"templates_dict": "json", "op_args": "py", "op_kwargs": "py"}
@@ -35,6 +37,6 @@ def python_task(
     return task_decorator_factory(
         python_callable=python_callable,
         multiple_outputs=multiple_outputs,
-        decorated_operator_class=PythonDecoratedOperator,
+        decorated_operator_class=_PythonDecoratedOperator,
         **kwargs,
     )

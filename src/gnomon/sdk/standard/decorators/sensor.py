@@ -12,6 +12,8 @@ from gnomon.sdk.taskflow import DecoratedOperator, task_decorator_factory
 class DecoratedSensorOperator(DecoratedOperator, PythonSensor):
     """The operator behind @task.sensor."""
 
+    __module__ = "airflow.providers.standard.decorators.sensor"
+
     template_fields: Collection[str] = ("op_args", "op_kwargs")
     template_fields_renderers: ClassVar[dict[str, str]] = {"op_args": "py", "op_kwargs": "py"}
     custom_operator_name = "@task.sensor"

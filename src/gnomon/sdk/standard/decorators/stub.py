@@ -13,6 +13,8 @@ from gnomon.sdk.taskflow import DecoratedOperator, task_decorator_factory
 class _StubOperator(DecoratedOperator):
     """The operator behind @task.stub."""
 
+    __module__ = "airflow.providers.standard.decorators.stub"
+
     custom_operator_name = "@task.stub"
     is_stub = True
 

@@ -6,26 +6,30 @@ from collections.abc import Callable
 from typing import Any
 
 from gnomon.sdk.standard import virtualenv as operators
-from gnomon.sdk.standard.decorators.python import PythonDecoratedOperator
+from gnomon.sdk.standard.decorators.python import _PythonDecoratedOperator
 from gnomon.sdk.taskflow import task_decorator_factory
 
 
-class _PythonVirtualenvDecoratedOperator(PythonDecoratedOperator, operators.PythonVirtualenvOperator):
+class _PythonVirtualenvDecoratedOperator(_PythonDecoratedOperator, operators.PythonVirtualenvOperator):
+    __module__ = "airflow.providers.standard.decorators.python_virtualenv"
     template_fields = operators.PythonVirtualenvOperator.template_fields
     custom_operator_name = "@task.virtualenv"
 
 
-class _PythonExternalDecoratedOperator(PythonDecoratedOperator, operators.ExternalPythonOperator):
+class _PythonExternalDecoratedOperator(_PythonDecoratedOperator, operators.ExternalPythonOperator):
+    __module__ = "airflow.providers.standard.decorators.external_python"
     template_fields = operators.ExternalPythonOperator.template_fields
     custom_operator_name = "@task.external_python"
 
 
-class _BranchPythonVirtualenvDecoratedOperator(PythonDecoratedOperator, operators.BranchPythonVirtualenvOperator):
+class _BranchPythonVirtualenvDecoratedOperator(_PythonDecoratedOperator, operators.BranchPythonVirtualenvOperator):
+    __module__ = "airflow.providers.standard.decorators.branch_virtualenv"
     template_fields = operators.BranchPythonVirtualenvOperator.template_fields
     custom_operator_name = "@task.branch_virtualenv"
 
 
-class _BranchExternalPythonDecoratedOperator(PythonDecoratedOperator, operators.BranchExternalPythonOperator):
+class _BranchExternalPythonDecoratedOperator(_PythonDecoratedOperator, operators.BranchExternalPythonOperator):
+    __module__ = "airflow.providers.standard.decorators.branch_external_python"
     template_fields = operators.BranchExternalPythonOperator.template_fields
     custom_operator_name = "@task.branch_external_python"
 
