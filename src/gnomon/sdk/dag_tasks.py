@@ -111,6 +111,15 @@ class DagTasks:
             self.task_group.add(task)
         self.task_dict[task_id] = task
         task._dag = self
+        self._keep_within(task)
+
+    def _keep_within(self, task: Any) -> None:
+        """Let a task that has dates of its own begin no earlier and end no later than its DAG."""
+        own = task.partial_kwargs if task.is_mapped else task.__dict__
+        if (first := own.get("start_date")) is not None and self.start_date is not None:
+            own["start_date"] = max(first, self.start_date)
+        if (last := own.get("end_date")) is not None and self.end_date is not None:
+            own["end_date"] = min(last, self.end_date)
 
     def add_tasks(self, tasks: Iterable[Any]) -> None:
         """Take in several tasks."""

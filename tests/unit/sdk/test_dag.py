@@ -14,6 +14,7 @@ from gnomon.sdk.exceptions import (
     RemovedInAirflow4Warning,
     TaskNotFound,
 )
+from gnomon.sdk.standard.bash import BashOperator
 from gnomon.sdk.standard.empty import EmptyOperator
 
 START = datetime(2024, 1, 1)
@@ -124,6 +125,18 @@ def test_arguments_of_airflow_2_are_taken(old):
 
     assert made.schedule == old.get("schedule_interval")
     assert made.fail_fast == old.get("fail_stop", False)
+
+
+def test_a_task_begins_no_earlier_and_ends_no_later_than_its_dag():
+    own = {"start_date": datetime(2024, 1, 1), "end_date": datetime(2024, 12, 1)}
+    inner = {"start_date": datetime(2024, 4, 1), "end_date": datetime(2024, 5, 1)}
+    with DAG("d", start_date=datetime(2024, 3, 1), end_date=datetime(2024, 9, 1), default_args=own) as made:
+        EmptyOperator(task_id="wider")
+        EmptyOperator(task_id="narrower", **inner)
+        BashOperator.partial(task_id="mapped").expand(bash_command=["true"])
+
+    dates = {one.task_id: (one.start_date.month, one.end_date.month) for one in made.tasks}
+    assert dates == {"wider": (3, 9), "narrower": (4, 5), "mapped": (3, 9)}
 
 
 def test_catchup_needs_a_start_date():
