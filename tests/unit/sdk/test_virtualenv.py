@@ -95,6 +95,41 @@ def test_an_environment_is_made_and_kept(runner, tmp_path):
     assert (made / "pyvenv.cfg").stat().st_mtime_ns > since
 
 
+def looks(dag, dag_run, task, macros, params, logical_date, ti_is_not_sent=None):
+    assert type(logical_date).__module__ == type(dag_run.logical_date).__module__ == "datetime"
+    assert dag_run.logical_date == logical_date
+    return [
+        dag.dag_id, dag.tags, dag.task_ids, task.task_id, task.retries, dag_run.run_id, dag_run.run_type, dag_run.conf,
+        macros.ds_add("2024-01-31", 1), params["size"],
+    ]  # fmt: skip
+
+
+def has_no_macros(macros="none", **context):
+    return [macros, sorted(context)[:2], context["dag_run"].state]
+
+
+def test_dag_task_run_and_macros_are_sent(runner):
+    with DAG("d", tags=["a"], params={"size": 3}) as dag:
+        common = {"python": sys.executable, "python_callable": looks}
+        ExternalPythonOperator(task_id="all", **common, retries=2)
+        ExternalPythonOperator(
+            task_id="unexpected", python=sys.executable, python_callable=has_no_macros, expect_airflow=False
+        )
+        ExternalPythonOperator(
+            task_id="missing",
+            python=sys._base_executable,  # the interpreter that the environment of the tests is made of
+            python_callable=has_no_macros,
+            inherit_env=False,
+            env_vars={"PYTHONPATH": ""},
+        )
+    run = {"run_type": "manual", "conf": b'{"size": 4}'}
+    found = runner.run_and_return(dag, "all", run=run)
+    assert found[:5] == ["d", ["a"], ["all", "unexpected", "missing"], "all", 2]
+    assert found[6:] == ["manual", {"size": 4}, "2024-02-01", 4]
+    assert runner.run_and_return(dag, "unexpected") == ["none", ["dag", "dag_run"], "running"]
+    assert runner.run_and_return(dag, "missing") == ["none", ["dag", "dag_run"], "running"]
+
+
 def takes(ok, bad):
     return ok
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-virtualenv_string_args = {strings!r}
+{prelude}virtualenv_string_args = {strings!r}
 _serializer = importlib.import_module({serializer!r})
 _arguments = {{"args": (), "kwargs": {{}}}}
 if {has_arguments!r}:
@@ -35,6 +35,17 @@ except Exception as _error:
 with open(sys.argv[2], "wb") as _file:
     if _result is not None:
         _serializer.dump(_result, _file)
+"""
+
+
+#: Makes `airflow.macros` have those of plugins, before anything refers to them.
+_MACROS = """\
+try:
+    from airflow.plugins_manager import integrate_macros_plugins
+except ImportError:
+    pass
+else:
+    integrate_macros_plugins()
 """
 
 
@@ -61,7 +72,15 @@ class Serializers(Mapping[str, ModuleType]):
 SERIALIZERS = Serializers()
 
 
-def script_of(source: str, name: str, serializer: str, *, has_arguments: bool, strings: Iterable[str] = ()) -> str:
+def script_of(
+    source: str,
+    name: str,
+    serializer: str,
+    *,
+    has_arguments: bool,
+    strings: Iterable[str] = (),
+    with_macros: bool = False,
+) -> str:
     """Return the text of the script.
 
     Args:
@@ -70,9 +89,15 @@ def script_of(source: str, name: str, serializer: str, *, has_arguments: bool, s
         serializer: the module that loads the arguments and dumps the result.
         has_arguments: there are some to load.
         strings: what the function finds as `virtualenv_string_args`.
+        with_macros: it may use macros of plugins.
     """
     return _SCRIPT.format(
-        strings=list(strings), serializer=serializer, has_arguments=has_arguments, source=source, name=name
+        prelude=_MACROS if with_macros else "",
+        strings=list(strings),
+        serializer=serializer,
+        has_arguments=has_arguments,
+        source=source,
+        name=name,
     )
 
 

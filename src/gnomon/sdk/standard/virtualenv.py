@@ -18,27 +18,10 @@ from typing import Any
 from gnomon.sdk.branch import BranchMixIn
 from gnomon.sdk.exceptions import AirflowException, AirflowSkipException, DeserializingResultError
 from gnomon.sdk.source import function_source
-from gnomon.sdk.standard import venv
+from gnomon.sdk.standard import sent_context, venv
 from gnomon.sdk.standard.python import PythonOperator
 from gnomon.sdk.standard.sent_script import SERIALIZERS, script_of
 
-#: Names of the context that are plain enough to be sent to another interpreter; what only Airflow 2 had is at the end.
-_SENDABLE = frozenset(
-    {
-        "ds", "ds_nodash", "expanded_ti_count", "inlets", "map_index_template", "outlets", "partition_key", "run_id",
-        "task_instance_key_str", "task_reschedule_count", "test_mode", "try_number", "ts", "ts_nodash",
-        "ts_nodash_with_tz",
-        "next_ds", "next_ds_nodash", "prev_ds", "prev_ds_nodash", "tomorrow_ds", "tomorrow_ds_nodash", "yesterday_ds",
-        "yesterday_ds_nodash",
-    }
-)  # fmt: skip
-_DATES = frozenset(
-    {
-        "data_interval_end", "data_interval_start", "logical_date", "partition_date", "prev_data_interval_end_success",
-        "prev_data_interval_start_success", "prev_end_date_success", "prev_start_date_success",
-        "execution_date", "next_execution_date", "prev_execution_date", "prev_execution_date_success",
-    }
-)  # fmt: skip
 #: A variable of this name that is changed makes all cached environments be made anew.
 _CACHE_KEY_VARIABLE = "python_virtualenv_operator_cache_key"
 
@@ -57,7 +40,7 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         string_args: strings that the function finds as `virtualenv_string_args`.
         templates_dict: further templates; the function gets them as `templates_dict`.
         templates_exts: endings of template files.
-        expect_airflow: taken for compatibility; nothing of Airflow is needed there.
+        expect_airflow: `macros` are there, and those of plugins, if Gnomon can be imported there; a warning says if not.
         skip_on_exit_code: exit codes that skip the task rather than fail it.
         env_vars: its environment.
         inherit_env: add the task's own environment.
@@ -111,6 +94,8 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         self.env_vars = env_vars
         self.inherit_env = inherit_env
         self._bundle: str | None = None
+        #: what the function wants of the context and can have only where the SDK is
+        self._of_sdk: dict[str, Any] = {}
 
     @abstractmethod
     def _interpreter(self, folder: Path) -> Path:
@@ -126,9 +111,10 @@ class _BasePythonVirtualenvOperator(PythonOperator):
 
         wanted = inspect.signature(self.python_callable).parameters
         every = any(parameter.kind is parameter.VAR_KEYWORD for parameter in wanted.values())
-        names = _SENDABLE | _DATES | set(self.op_kwargs) | {"templates_dict", "params"}
+        names = sent_context.SENDABLE | set(self.op_kwargs)
         chosen = [name for name in (names if every else names & wanted.keys()) if name in context]
-        found = {name: _plain(name, context[name]) for name in sorted(chosen)}
+        found = {name: sent_context.plain(name, context[name]) for name in sorted(chosen)}
+        self._of_sdk = {name: context[name] for name in sent_context.OF_SDK & wanted.keys() if name in context}
         workload = getattr(context.get("ti"), "_workload", None)
         self._bundle = workload.file.bundle_root if workload is not None else None
         return {name: value for name, value in found.items() if value is not None or name in self.op_kwargs}
@@ -143,9 +129,16 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         serializer = SERIALIZERS[self.serializer]
         arguments, result, script = folder / "arguments", folder / "result", folder / "script.py"
         with arguments.open("wb") as file:
-            file.write(self._sent(serializer))
+            file.write(self._sent(serializer, python))
         source, name = self.get_python_source(), self.python_callable.__name__
-        script.write_text(script_of(source, name, self.serializer, has_arguments=True, strings=self.string_args))
+        script.write_text(
+            script_of(
+                *(source, name, self.serializer),
+                has_arguments=True,
+                strings=self.string_args,
+                with_macros=self.expect_airflow and "macros" in source,
+            )
+        )
         self._run([str(python), str(script), str(arguments), str(result)])
         if not result.exists() or not result.stat().st_size:
             return None
@@ -155,8 +148,8 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         except ValueError as error:
             raise DeserializingResultError from error
 
-    def _sent(self, serializer: Any) -> bytes:
-        kwargs = dict(self.op_kwargs)
+    def _sent(self, serializer: Any, python: Path) -> bytes:
+        kwargs = {**self._known_there(python), **self.op_kwargs}
         try:
             data: bytes = serializer.dumps({"args": tuple(self.op_args), "kwargs": kwargs})
         except Exception as error:
@@ -170,13 +163,27 @@ class _BasePythonVirtualenvOperator(PythonOperator):
             ) from None
         return data
 
-    def _run(self, command: list[str]) -> None:
+    def _known_there(self, python: Path) -> dict[str, Any]:
+        """Return what the function gets only where the SDK can be imported."""
+        if not self._of_sdk or not self.expect_airflow:
+            return {}
+        names = ", ".join(sorted(self._of_sdk))
+        looks = "import importlib.util, sys; sys.exit(importlib.util.find_spec('gnomon') is None)"
+        if subprocess.run([str(python), "-c", looks], check=False, env=self._environment()).returncode == 0:
+            return self._of_sdk
+        self.log.warning("Gnomon cannot be imported by %s, so the function does not get: %s", python, names)
+        return {}
+
+    def _environment(self) -> dict[str, str]:
         environment = dict(os.environ) if self.inherit_env else {}
         environment.update(self.env_vars or {})
         if self._bundle:
             paths = [environment.get("PYTHONPATH"), self._bundle]
             environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
-        code, last = self._logged(command, environment)
+        return environment
+
+    def _run(self, command: list[str]) -> None:
+        code, last = self._logged(command, self._environment())
         if code in self.skip_on_exit_code:
             raise AirflowSkipException(f"Process exited with code {code}. Skipping.")
         if code:
@@ -200,17 +207,6 @@ def _can_be_sent(serializer: Any, value: Any) -> bool:
     except Exception:
         return False
     return True
-
-
-def _plain(name: str, value: Any) -> Any:
-    if name == "params":
-        return json.loads(json.dumps(dict(value)))
-    if name in _DATES and value is not None:
-        from datetime import datetime
-
-        # Without pendulum on the other side, a date has to be a plain one.
-        return datetime.fromisoformat(value.isoformat())
-    return value
 
 
 class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
