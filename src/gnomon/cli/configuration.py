@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gnomon.cli import config_migration
 from gnomon.cli.errors import CommandError, did_you_mean
 from gnomon.cli.lazy import application
 from gnomon.cli.output import MASK, Verbose
@@ -67,3 +68,7 @@ def list_settings(
             print(f"# Variable: {variable_name(name, key)}")
         value = MASK if hide_sensitive and (name, key) in SENSITIVE else setting.value
         print(f"{key} = {value if show_values else _HIDDEN}")
+
+
+app.command("lint")(config_migration.lint)
+app.command("update")(config_migration.update)

@@ -242,6 +242,14 @@ class Config:
         default = self._default(name)
         return None if default is None else Setting(default, _DEFAULT)
 
+    def written(self, section: str, key: str) -> Setting | None:
+        """Return what is written under exactly this name, of whichever generation; no command is run for it."""
+        variable = variable_name(section, key)
+        if (value := os.environ.get(variable)) is not None:
+            return Setting(value, f"the environment variable {variable}")
+        value = self._from_file().get(section, {}).get(key)
+        return None if value is None else Setting(value, str(config_file()))
+
     def present_name(self, section: str, key: str) -> tuple[str, str]:
         """Return the section and option that a name of any generation stands for now."""
         name = section.lower(), key.lower()
