@@ -96,7 +96,8 @@ def test_a_deferred_task_goes_on(project):
     assert "✔ waiting success" in project.ok("gnomon", "run", "waiting")
 
 
-def test_an_interrupted_run_leaves_nothing(project):
+@pytest.mark.parametrize("way", ["ctrl-c", "in the background of a script"])
+def test_an_interrupted_run_leaves_nothing(project, way):
     (project.root / "dags/slow.py").write_text(
         "from airflow.sdk import DAG, task\nimport time\n"
         "with DAG('slow', schedule=None):\n"
@@ -105,14 +106,21 @@ def test_an_interrupted_run_leaves_nothing(project):
         "        time.sleep(60)\n"
         "    sleep()\n"
     )
-    process = project.spawn("gnomon", "run", "slow")
+    project.environ["TMPDIR"] = str(project.root)
+    # A shell has what it starts in the background ignore SIGINT.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if way != "ctrl-c" else signal.default_int_handler)
+    try:
+        process = project.spawn("gnomon", "run", "slow")
+    finally:
+        signal.signal(signal.SIGINT, before)
     for line in process.stdout:
         if "running" in line:
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT if way == "ctrl-c" else signal.SIGTERM)
     rest, _ = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Traceback" not in rest
+    assert rest == "\nInterrupted: the tasks that ran are ended, and nothing of the run is kept.\n"
+    assert not list(project.root.glob("gnomon-run-*"))
     assert not of_home(project.home)
 
 

@@ -48,6 +48,7 @@ def parse(
         handlers = Handlers(store)
         chosen, problems = _chosen(project, files)
         left = {file.path: file for file in chosen}
+        progress.draw(f"parsing {len(chosen)} files")
 
         def parsed(file: LocalFile, outcome: wire.ParsedFile) -> None:
             left.pop(file.path, None)

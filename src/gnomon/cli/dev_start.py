@@ -200,6 +200,15 @@ def _choose_port(project: Project, asked: int | None) -> int:
 
 
 def _wait_until_ready(started: starter.Started, wait: float) -> None:
+    try:
+        _follow(started, wait)
+    except KeyboardInterrupt:
+        print("\nStopping what was started …", file=sys.stderr)
+        started.stop()
+        raise
+
+
+def _follow(started: starter.Started, wait: float) -> None:
     from gnomon.cli.events import Progress
 
     with Progress() as progress:

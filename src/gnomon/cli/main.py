@@ -22,6 +22,13 @@ def airflow() -> None:
 
 
 def _run(program: str) -> None:
+    try:
+        _import_and_run(program)
+    except KeyboardInterrupt:  # while modules are imported; later ones are seen to where something has to be ended
+        sys.exit(130)
+
+
+def _import_and_run(program: str) -> None:
     if len(sys.argv) == 2 and sys.argv[1] in _PLAIN:
         from gnomon.cli.parts import run_alone
 

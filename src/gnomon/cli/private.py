@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,8 +41,19 @@ def private_store(env_file: str | None = None) -> Iterator[Store]:
                 _apply(project, store)
             yield store
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        _remove_runtime_folder()
+        with undisturbed():
+            shutil.rmtree(folder, ignore_errors=True)
+            _remove_runtime_folder()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Do not let a second Ctrl-C leave half of it: the store has secrets in it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _url_if_there() -> str | None:

@@ -12,6 +12,7 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from functools import partial
@@ -24,6 +25,8 @@ from gnomon.cli.errors import CommandError, did_you_mean
 from gnomon.cli.lazy import single
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from gnomon.cli.local_files import LocalFile
     from gnomon.store.engine import Store
     from gnomon.store.records import Run, TaskInstance
@@ -103,11 +106,15 @@ def run_once(
     """
     from gnomon.cli.run_view import RunView
 
-    with prepared(dag_id, file, shape, env) as (store, worker, dag):
+    with interruptible(), prepared(dag_id, file, shape, env) as (store, worker, dag):
         created = create_run(dag, conf, logical_date, store)
         view = RunView(created, dag, quiet=as_json)
-        with view, interruptible():
-            finished = asyncio.run(until_over(created, store, view, worker))
+        try:
+            with view:
+                finished = asyncio.run(until_over(created, store, view, worker))
+        except KeyboardInterrupt:
+            print("\nInterrupted: the tasks that ran are ended, and nothing of the run is kept.", file=sys.stderr)
+            raise
         instances = store.task_instances.of_run(finished.id)
         if as_json:
             print(json.dumps(outcome(finished, instances), ensure_ascii=False))
@@ -164,7 +171,14 @@ def _worker() -> Iterator[subprocess.Popen[bytes]]:
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """Let SIGTERM end the run as Ctrl-C does, so that nothing is left running."""
-    before = signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+
+    def end(number: int, frame: FrameType | None) -> None:
+        # Shells have what they start in the background ignore SIGINT.
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
@@ -179,6 +193,7 @@ def _find(dag_id: str, file: str | None, store: Store) -> tuple[LocalFile, Parse
     """
     from gnomon.api.execution.handlers import Handlers
     from gnomon.cli import local_files
+    from gnomon.cli.events import ChangingLine
 
     handlers = Handlers(store)
     files = [local_files.one_file(file)] if file else local_files.configured_files()[0]
@@ -186,11 +201,13 @@ def _find(dag_id: str, file: str | None, store: Store) -> tuple[LocalFile, Parse
     others = [one for one in files if one not in likely]
     seen: list[tuple[LocalFile, ParsedFile]] = []
     for batch in (likely, others):
-        found = local_files.parse(
-            batch,
-            lambda request: handlers.handle(None, request),
-            lambda one, parsed: dag_id in ids_of(parsed),
-        )
+        with ChangingLine() as progress:
+            progress.draw(f"reading {len(batch)} DAG file{'s' * (len(batch) != 1)}")
+            found = local_files.parse(
+                batch,
+                lambda request: handlers.handle(None, request),
+                lambda one, parsed: dag_id in ids_of(parsed),
+            )
         for one, parsed in found:
             if dag_id in ids_of(parsed):
                 return one, parsed
