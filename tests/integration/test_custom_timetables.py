@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from gnomon.api.backfilling import BackfillRequest, create_backfill
 from gnomon.api.refusals import TriggerRefused
 from gnomon.api.triggering import TriggerRequest, trigger_run
 from gnomon.cli.dags import _coming
+from gnomon.model.backfills import BackfillRefused
 from gnomon.model.timetables import DataInterval
 from gnomon.parsing.processor import DagProcessor
 from gnomon.service import clock
@@ -401,3 +403,32 @@ async def test_next_execution_asks_the_class_for_more_than_one(store: Store, air
 def _next_executions(store: Store, dag_id: str) -> list[tuple[Any, Any]]:
     found = _coming(store.dags.get(dag_id), store.dags.latest_version(dag_id), 3)
     return [(row["logical_date"], row["run_after"]) for row in found]
+
+
+@turning
+async def test_a_backfill_has_the_dates_that_the_class_gives(store: Store, airflow_home: Path) -> None:
+    own = "\n    def generate_run_id(self, *, run_type, run_after, data_interval, **extra):\n        return 'own'\n"
+    save(airflow_home, every_second_day=_EVERY_SECOND_DAY + own, odd=_DAG.replace("=False", "=True"))
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: store.dags.get("odd") is not None, 30)
+        request = BackfillRequest(dag_id="odd", from_date=day(3), to_date=day(8), now=clock.now(), backwards=True)
+        done = await asyncio.to_thread(create_backfill, store, VersionCache(), request)
+        assert (done.created, done.backfill.completed_at) == (3, None)
+        found = runs_of(store, "odd")
+        assert [(run.logical_date, run.data_interval_end, run.backfill_sort_ordinal) for run in found] == [
+            (day(n, 6), day(n + 2, 6), ordinal) for n, ordinal in ((3, 3), (5, 2), (7, 1))
+        ]
+        assert found[0].run_id == "backfill__2024-01-05T06:00:00+00:00"
+        assert not rows(store, select(question).where(question.c.kind == "between"))
+
+
+@turning
+async def test_a_backfill_of_a_class_that_raises_is_refused(store: Store, airflow_home: Path) -> None:
+    broken = _EVERY_SECOND_DAY.replace("if restriction.latest is not None", "if 1 / 0")
+    save(airflow_home, every_second_day=broken, odd=_DAG.replace("=False", "=True"))
+    async with engine(store, airflow_home) as (made, _):
+        await made.until(lambda: store.dags.get("odd") is not None, 30)
+        request = BackfillRequest(dag_id="odd", from_date=day(3), to_date=day(8), now=clock.now())
+        with pytest.raises(BackfillRefused, match="division by zero"):
+            await asyncio.to_thread(create_backfill, store, VersionCache(), request)
+        assert runs_of(store, "odd") == []
