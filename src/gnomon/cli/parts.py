@@ -128,12 +128,19 @@ def _dag_processor(argv: list[str]) -> None:
     started = start_parser()  # its imports and ours take a quarter of a second each, at the same time
     from gnomon.api.execution.handlers import Handlers
     from gnomon.cli.sign_of_life import SignOfLife
+    from gnomon.parsing.listening import Listening
     from gnomon.parsing.processor import DagProcessor
     from gnomon.store.engine import open_store
     from gnomon.store.errors import Unavailable
 
     with open_store() as store:
         handlers = Handlers(store)
+        listening = Listening(
+            store.announcements,
+            lambda request: handlers.handle(None, request),
+            outage=(OSError, Unavailable),
+            listen=lambda loop, call: store.notifier.subscribe(loop, ["announce"], lambda notice: call(notice.payload)),
+        )
         processor = DagProcessor(
             store.dags,
             lambda request: handlers.handle(None, request),
@@ -143,9 +150,10 @@ def _dag_processor(argv: list[str]) -> None:
             listen_for_questions=lambda loop, call: store.notifier.subscribe(
                 loop, ["question"], lambda notice: call(notice.payload)
             ),
+            listening=listening,
             started=started,
         )
-        _services(SignOfLife(store, "DagProcessorJob"), processor)
+        _services(listening, SignOfLife(store, "DagProcessorJob"), processor)
 
 
 def _triggerer(argv: list[str]) -> None:

@@ -175,6 +175,7 @@ def parse(request: wire.ParseFile, limits: Limits) -> wire.ParsedFile:
         modules=loaded.modules,
         source_hash=loaded.source_hash or project.source_hash(request.path, request.bundle_root, ()),
         seconds=loaded.seconds,
+        listens=listeners.heard(),
     )
 
 

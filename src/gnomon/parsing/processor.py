@@ -23,6 +23,7 @@ from gnomon.parsing.discovery import IGNORE_FILE, Found
 from gnomon.parsing.files import DagFile, DagFiles
 from gnomon.parsing.fingerprint import fingerprint, salted
 from gnomon.parsing.link import Ask, ParserLink
+from gnomon.parsing.listening import Listening
 from gnomon.parsing.project import source_hash
 from gnomon.parsing.questioner import Desk, Questioner
 from gnomon.parsing.recorder import Recorder
@@ -66,6 +67,8 @@ class DagProcessor(Service):
         listen: given a callback, subscribes it to the notices of the topic `parse`.
         desk: questions that only users' classes can answer, for example `store.questions`.
         listen_for_questions: as `listen`, for the topic `question`.
+        listening: a service that tells listeners of plugins what they cannot hear elsewhere; it learns here what they
+            want to hear.
         python: the interpreter of user code, unless the environment names it.
         started: a parser that runs already.
     """
@@ -80,12 +83,14 @@ class DagProcessor(Service):
         listen: Listen | None = None,
         desk: Desk | None = None,
         listen_for_questions: Listen | None = None,
+        listening: Listening | None = None,
         python: str | None = None,
         started: StartedParser | None = None,
     ) -> None:
         super().__init__("dag-processor")
         self._listen = listen
         self._listen_for_questions = listen_for_questions
+        self._listening = listening
         self._sink = sink
         self._bundles = {bundle.name: bundle for bundle in (configured() if bundles is None else bundles)}
         self._files = DagFiles()
@@ -101,8 +106,9 @@ class DagProcessor(Service):
         self._window = max(1, conf.getint("dag_processor", "parsing_processes", fallback=2)) * _AHEAD
         self._interval = max(_SHORTEST, conf.getfloat("dag_processor", "min_file_process_interval", fallback=30.0))
         self._recorder = Recorder(
-            sink, outage, self._on_rivals, self._on_recorded, lambda: len(self._agenda) > self._window
-        )
+            sink, outage, self._on_rivals, self._on_recorded, lambda: len(self._agenda) > self._window,
+            before=lambda: listening.keep() if listening is not None else None,
+        )  # fmt: skip
         self._questioner = None if desk is None else Questioner(desk, self._send_question, outage)
         self._link = ParserLink(
             self._on_parsed, self._on_lost, ask, on_answered=self._on_answered, python=python, started=started
@@ -402,6 +408,8 @@ class DagProcessor(Service):
     def _on_parsed(self, parsed: wire.ParsedFile) -> None:
         key = FileKey(parsed.bundle, parsed.relative_path)
         file = self._files.get(key)
+        if self._listening is not None:
+            self._listening.learn(parsed.listens)
         if self._agenda.done(key) and file is not None:
             self._absolve(file)
             self._outcome(file, parsed)

@@ -31,6 +31,7 @@ class Recorder:
         on_rivals: called with files to parse again, because a DAG id is free now.
         on_recorded: called when nothing is left to write.
         more_to_come: tells whether it is worth waiting a moment for further outcomes.
+        before: called in a thread before anything is written.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Recorder:
         on_rivals: Callable[[Iterable[tuple[str, str]]], None],
         on_recorded: Callable[[], None],
         more_to_come: Callable[[], bool],
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         self._sink = sink
         self._outage = outage
         self._on_rivals = on_rivals
         self._on_recorded = on_recorded
         self._more_to_come = more_to_come
+        self._before = before
         #: per file the latest outcome, or None if it is gone; in the order of the first mention
         self._waiting: dict[FileKey, Parsed | None] = {}
         self._writing = 0
@@ -120,6 +123,7 @@ class Recorder:
 
     def _write(self, batch: dict[FileKey, Parsed | None]) -> list[tuple[str, str]]:
         rivals: list[tuple[str, str]] = []
+        self._before()
         # First what is gone, so that a file that was renamed finds its DAG ids free.
         for bundle in {key.bundle for key in batch}:
             gone = [key.path for key, parsed in batch.items() if key.bundle == bundle and parsed is None]

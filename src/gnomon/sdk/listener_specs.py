@@ -22,16 +22,17 @@ class AssetEvent:
     source_map_index: int | None
     source_aliases: list[Any] = field(default_factory=list)
     partition_key: str | None = None
+    partition_date: Any = None
 
 
 @hookspec
 def on_starting(component: Any) -> None:
-    """A task's process begins, before anything else of it."""
+    """A task's process begins, before anything else of it; a scheduler, triggerer or dag-processor has begun."""
 
 
 @hookspec
 def before_stopping(component: Any) -> None:
-    """A task's process ends, after everything else of it."""
+    """A task's process ends, after everything else of it; a scheduler, triggerer or dag-processor has ended."""
 
 
 @hookspec
@@ -41,17 +42,17 @@ def on_task_instance_running(previous_state: Any, task_instance: Any) -> None:
 
 @hookspec
 def on_task_instance_success(previous_state: Any, task_instance: Any) -> None:
-    """A task succeeded."""
+    """A task succeeded, or somebody says so."""
 
 
 @hookspec
 def on_task_instance_failed(previous_state: Any, task_instance: Any, error: Any) -> None:
-    """A try of a task failed, whether another one follows or not."""
+    """A try of a task failed, whether another one follows or not, or somebody says so."""
 
 
 @hookspec
 def on_task_instance_skipped(previous_state: Any, task_instance: Any) -> None:
-    """A task skipped itself."""
+    """A task skipped itself, or somebody says so."""
 
 
 @hookspec
@@ -61,12 +62,12 @@ def on_dag_run_running(dag_run: Any, msg: str) -> None:
 
 @hookspec
 def on_dag_run_success(dag_run: Any, msg: str) -> None:
-    """A run succeeded."""
+    """A run succeeded, or somebody says so."""
 
 
 @hookspec
 def on_dag_run_failed(dag_run: Any, msg: str) -> None:
-    """A run failed."""
+    """A run failed, or somebody says so."""
 
 
 @hookspec
@@ -81,7 +82,7 @@ def on_asset_alias_created(asset_alias: Any) -> None:
 
 @hookspec
 def on_asset_changed(asset: Any) -> None:
-    """A task has updated an asset."""
+    """A task, a request or a watcher has updated an asset."""
 
 
 @hookspec

@@ -91,6 +91,14 @@ def is_heard(name: str) -> bool:
     return manager is not None and bool(getattr(manager.hook, name).get_hookimpls())
 
 
+def heard() -> list[str]:
+    """Return the names of what listeners want to hear of."""
+    if manager is None:
+        return []
+    specs = importlib.import_module("gnomon.sdk.listener_specs")
+    return [name for name in vars(specs) if name.startswith(("on_", "before_")) and is_heard(name)]
+
+
 def tell(name: str, **what: Any) -> None:
     """Tell whoever listens; what a listener raises is logged, and changes nothing else."""
     if manager is None:
@@ -103,3 +111,23 @@ def tell(name: str, **what: Any) -> None:
 
 class TaskRunnerMarker:
     """The component that `on_starting` and `before_stopping` are told of in a task's process."""
+
+
+class Job:
+    """The component that they are told of for a process that lives long: its row of the jobs."""
+
+    id: int
+    job_type: str
+    state: str
+    hostname: str
+    pid: int
+    unixname: str | None
+    executor_class: str | None
+    start_date: Any
+    end_date: Any
+
+    def __init__(self, **fields: Any) -> None:
+        vars(self).update(fields)
+
+    def __repr__(self) -> str:
+        return f"<{self.job_type} {self.id}>"

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from gnomon.model.assets import AssetKey, key_of, reference_of
 from gnomon.store import asset_tables as t
 from gnomon.store import limits, partition_queue
+from gnomon.store.announcements import announce_in, is_heard
 from gnomon.store.asset_references import MAX_KEY, activate, ensure_asset, put_alias
 from gnomon.store.database import Statement
 from gnomon.store.errors import Invalid
@@ -29,6 +30,7 @@ _LAST = Statement("SELECT max(timestamp) FROM asset_event")
 _ACTIVE = Statement("SELECT id, name, uri FROM asset WHERE is_active AND name = :name AND uri = :uri")
 _ACTIVE_NAME = Statement("SELECT id, name, uri FROM asset WHERE is_active AND name = :value")
 _ACTIVE_URI = Statement("SELECT id, name, uri FROM asset WHERE is_active AND uri = :value")
+_OF_ASSET = Statement('SELECT name, uri, "group", extra FROM asset WHERE id = :id')
 _ANY = Statement("SELECT id FROM asset WHERE name = :name AND uri = :uri")
 _PUT = Statement(
     "INSERT INTO asset_event (asset_id, timestamp, extra, source_dag_id, source_task_id, source_run_id,"
@@ -137,6 +139,8 @@ class Writer:
             ).scalar_one()
         )
         self._link(asset_id, event_id, aliases)
+        if source.task_id is None:  # a task tells its listeners itself
+            self._announce(asset_id, extra, source, partition)
         # The run's date is that of the run's key; an event of another partition has none.
         date = source.partition_date if partition == source.partition_key else None
         self._queue(asset_id, key, event_id, partition, date)
@@ -145,12 +149,20 @@ class Writer:
     def _link(self, asset_id: int, event_id: int, aliases: Iterable[str]) -> None:
         linked = False
         for name in aliases:
-            alias_id = put_alias(self.conn, name)
+            alias_id = put_alias(self.conn, name, self.at)
             _STANDS_FOR.run(self.conn, alias_id=alias_id, asset_id=asset_id)
             _PUT_ALIAS.run(self.conn, alias_id=alias_id, event_id=event_id)
             linked = True
         if linked:
             activate(self.conn, asset_id, self.at)
+
+    def _announce(self, asset_id: int, extra: Any, source: Source, partition: str | None) -> None:
+        if not is_heard(self.conn, "asset_event"):
+            return
+        row: Any = _OF_ASSET.run(self.conn, id=asset_id).one()
+        asset = {"name": row[0], "uri": row[1], "group": row[2], "extra": _decode_object(row[3])}
+        told = {"asset": asset, "extra": _decode_object(_text(extra)), "partition_key": partition}
+        announce_in(self.conn, "asset_event", {**told, "partition_date": source.partition_date}, self.at)
 
     def _queue(self, asset_id: int, key: AssetKey, event_id: int, partition: str | None, date: int | None) -> None:
         partitioned: list[str] = []

@@ -20,6 +20,7 @@ from gnomon.model.assets import AssetKey, alias_of, aliases_of, assets_of, key_o
 from gnomon.service import clock
 from gnomon.store import asset_tables as t
 from gnomon.store import limits
+from gnomon.store.announcements import announce_in
 from gnomon.store.errors import Invalid
 from gnomon.store.notifier import notify_in
 from gnomon.store.tables import dag_warning
@@ -103,7 +104,7 @@ def record(conn: Connection, dag: SerializedDag, now: datetime, *, is_new: bool)
         return
     touched = _assets_of_dags(conn, [dag.dag_id])
     ids = {key: _put_asset(conn, key, content, now) for key, content in found.assets.items()}
-    aliases = {name: put_alias(conn, name, group) for name, group in found.aliases.items()}
+    aliases = {name: put_alias(conn, name, now, group) for name, group in found.aliases.items()}
     times = {"created_at": now, "updated_at": now}
     _replace(conn, t.dag_schedule_asset, dag.dag_id, {(ids[key],) for key in found.scheduled}, ("asset_id",), times)
     _replace(
@@ -168,13 +169,22 @@ def ensure_asset(conn: Connection, key: AssetKey, extra: str, now: Any, *, group
     of = t.asset.c
     values = {"name": key.name, "uri": key.uri, "group": group, "extra": extra, "is_active": False}
     made = insert(conn, t.asset).values(**values, created_at=now, updated_at=now).on_conflict_do_nothing()
-    conn.execute(made)
-    return int(conn.execute(select(of.id).where(of.name == key.name, of.uri == key.uri)).scalar_one())
+    number = conn.execute(made.returning(of.id)).scalar()
+    if number is None:
+        return int(conn.execute(select(of.id).where(of.name == key.name, of.uri == key.uri)).scalar_one())
+    told = {"name": key.name, "uri": key.uri, "group": group, "extra": msgspec.json.decode(extra)}
+    announce_in(conn, "asset_created", told, now)
+    return int(number)
 
 
-def put_alias(conn: Connection, name: str, group: str | None = None) -> int:
+def put_alias(conn: Connection, name: str, now: Any, group: str | None = None) -> int:
     """Return the number of an alias, which is made if it is not there; its group is the last one given."""
     of = t.asset_alias.c
+    found = conn.execute(select(of.id, of.group).where(of.name == name)).first()
+    if found is not None and found.group == (group or found.group):
+        return int(found.id)
+    if found is None:
+        announce_in(conn, "alias_created", {"name": name, "group": group or "asset"}, now)
     made = insert(conn, t.asset_alias).values(name=name, group=group or "asset")
     made = made.on_conflict_do_update(index_elements=["name"], set_={"group": group or of.group}).returning(of.id)
     return int(conn.execute(made).scalar_one())

@@ -1,4 +1,7 @@
-"""The tables of deadlines, and of questions that only user code can answer; part of the metadata of `store.tables`."""
+"""The tables of deadlines, of questions that only user code can answer, and of what listeners are told.
+
+Part of the metadata of `store.tables`.
+"""
 
 from __future__ import annotations
 
@@ -59,4 +62,19 @@ question = Table(
     Column("taken", Boolean, nullable=False, default=False),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("kind", "dag_id", "about"),
+)
+
+#: What listeners of plugins hear, by the names of their functions; the empty one says that it is known.
+listened = Table("listened", metadata, Column("hook", String(100), primary_key=True))
+
+#: What listeners are still to be told by the dag-processor; deleted when they have been.
+announcement = Table(
+    "announcement",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("kind", String(30), nullable=False),
+    #: whose file is imported for it
+    Column("dag_id", String(250)),
+    Column("data", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
 )

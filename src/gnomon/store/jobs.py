@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 
 from gnomon.store import limits, tables
+from gnomon.store.announcements import announce_in
 from gnomon.store.database import Database, Statement
 from gnomon.store.records import JOB, Job
 from gnomon.store.types import to_micros
@@ -53,7 +56,9 @@ class Jobs:
         }
         limits.check(_t, row)
         with self._db.write() as conn:
-            return int(conn.execute(_t.insert().values(**row).returning(_t.c.id)).scalar_one())
+            number = int(conn.execute(_t.insert().values(**row).returning(_t.c.id)).scalar_one())
+            announce_in(conn, "starting", _told(row, number), now)
+            return number
 
     def heartbeat(self, job_id: int, now: datetime) -> bool:
         """Note that a process lives; False if it was ended by somebody else."""
@@ -64,7 +69,9 @@ class Jobs:
         """Note that a process has ended: `success`, or `failed`."""
         query = update(_t).where(_t.c.id == job_id, _t.c.state == "running").values(state=state, end_date=now)
         with self._db.write() as conn:
-            conn.execute(query)
+            row = conn.execute(query.returning(_t)).mappings().first()
+            if row is not None:
+                announce_in(conn, "stopping", _told(dict(row), job_id), now)
 
     def alive(self, now: datetime, *, job_type: str | None = None, within: float = 30.0) -> list[Job]:
         """Return the running processes whose last heartbeat is at most `within` seconds old, the latest first."""
@@ -86,3 +93,10 @@ class Jobs:
         dead = (_t.c.state == "running", _t.c.latest_heartbeat < now - timedelta(seconds=within))
         with self._db.write() as conn:
             return conn.execute(update(_t).where(*dead).values(state="failed", end_date=now)).rowcount
+
+
+def _told(row: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """Return what listeners are told of a process."""
+    names = ("job_type", "state", "hostname", "pid", "executor_class", "unixname")
+    times = {name: to_micros(row[name]) for name in ("start_date", "end_date") if row.get(name) is not None}
+    return {"id": number, **{name: row[name] for name in names}, **times}

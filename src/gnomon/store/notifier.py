@@ -31,7 +31,21 @@ if TYPE_CHECKING:
 
 #: Every topic, and who hears it, is listed in docs/architecture.md.
 TOPICS = frozenset(
-    {"run", "backfill", "asset", "dag", "trigger", "fired", "answered", "pool", "state", "parse", "question", "reply"}
+    {
+        "run",
+        "backfill",
+        "asset",
+        "dag",
+        "trigger",
+        "fired",
+        "answered",
+        "pool",
+        "state",
+        "parse",
+        "question",
+        "reply",
+        "announce",
+    }
 )
 #: The one PostgreSQL channel; payloads are "topic:payload".
 CHANNEL = "gnomon"

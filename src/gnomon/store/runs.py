@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from gnomon.model.states import FINISHED, RUN_FINISHED, DagRunState, DagRunType
 from gnomon.model.states import TaskInstanceState as S
 from gnomon.store import limits, tables
+from gnomon.store.announcements import announce_in, announce_marks
 from gnomon.store.database import Database
 from gnomon.store.errors import DagNotFound, Invalid, RunExists, RunNotFound
 from gnomon.store.leader import between_commits
@@ -242,9 +243,12 @@ class Runs:
             if state == DagRunState.QUEUED:
                 if run.state in RUN_FINISHED:
                     requeue(conn, [run.id], now)
-            elif _end_task_instances(conn, run, state, now) and run.state != state:
-                end = {"state": state, "end_date": now, "updated_at": now}
-                conn.execute(update(_run).where(_run.c.id == run.id).values(**end))
+            else:
+                if _end_task_instances(conn, run, state, now) and run.state != state:
+                    end = {"state": state, "end_date": now, "updated_at": now}
+                    conn.execute(update(_run).where(_run.c.id == run.id).values(**end))
+                told = {"dag_id": dag_id, "run_id": run_id, "state": str(state)}
+                announce_in(conn, f"run_{state}", told, now, dag_id=dag_id)
             notify_in(conn, "run", run.id)
             return Run(*conn.execute(select(*RUN).where(_run.c.id == run.id)).one())
 
@@ -301,6 +305,7 @@ def _end_task_instances(conn: Connection, run: Run, state: str, now: datetime) -
     waiting = [row.id for row in found if row.state not in _UNDER_WAY and row.task_id not in teardowns]
     for ids, end in ((under_way, state), (waiting, S.SKIPPED)):
         end_task_instances(conn, ids, str(end), now)
+    announce_marks(conn, under_way, str(state), now)
     return not any(row.task_id in teardowns for row in found)
 
 

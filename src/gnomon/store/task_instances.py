@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from gnomon.model.states import FAILURES
 from gnomon.model.states import TaskInstanceState as S
 from gnomon.store import limits, tables
+from gnomon.store.announcements import announce_marks
 from gnomon.store.clearing import as_try, batches, clear_in
 from gnomon.store.database import Database
 from gnomon.store.errors import Conflict, Invalid, TaskInstanceNotFound
@@ -265,6 +266,7 @@ class TaskInstances:
             between_commits(conn)
             found = _selected(conn, condition, lock=True)
             end_task_instances(conn, [ti.id for ti in found], state, now)
+            announce_marks(conn, [ti.id for ti in found], state, now)
             if forgets and state == S.SUCCESS:
                 forget_state(conn, found)
             for dag_run_id in sorted({ti.dag_run_id for ti in found}):

@@ -77,8 +77,9 @@ class RunInfo(msgspec.Struct, kw_only=True):
     partition_key: str | None = None
     partition_date: int | None = None
     note: str | None = None
-    #: what made it; only in answers to GetDagRun
+    #: what made it, and the number of its DAG's version; only in answers to GetDagRun
     triggered_by: str | None = None
+    version_number: int | None = None
 
 
 class Workload(msgspec.Struct, kw_only=True, tag="execute"):
@@ -664,6 +665,8 @@ class ParsedFile(msgspec.Struct, kw_only=True, tag="parsed_file"):
     modules: list[str] = []
     source_hash: str = ""
     seconds: float = 0.0
+    #: what listeners of plugins want to hear; None if that could not be told
+    listens: list[str] | None = None
 
 
 FromWorker = WorkerHello | TryStarting | Outcome | Heartbeat | CallbackDone | Forward

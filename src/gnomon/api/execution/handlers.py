@@ -220,7 +220,13 @@ def _check_own_run(self: Handlers, key: Caller, dag_id: str, run_id: str) -> Non
 def get_dag_run(self: Handlers, key: Caller, ask: wire.GetDagRun) -> wire.Reply:
     """A run, or none."""
     found = _previous_run(self, ask) if ask.previous else _named_run(self, ask)
-    return wire.RunFound(None if found is None else run_info(found))
+    if found is None:
+        return wire.RunFound(None)
+    info = run_info(found)
+    if found.version_id is not None:
+        with self.store.database.read() as conn:
+            info.version_number = reads.version_number(conn, found.version_id)
+    return wire.RunFound(info)
 
 
 def _previous_run(self: Handlers, ask: wire.GetDagRun) -> Run | None:
@@ -264,13 +270,13 @@ def run_info(run: Run) -> wire.RunInfo:
         partition_key=run.partition_key,
         partition_date=_micros(run.partition_date),
         note=run.note,
+        triggered_by=run.triggered_by,
     )
 
 
 def count_dag_runs(self: Handlers, key: Caller, ask: wire.CountDagRuns) -> wire.Reply:
     """How many runs match."""
     return _found(
-        triggered_by=run.triggered_by,
         self.store.runs.count(
             ask.dag_id, logical_dates=_moments(ask.logical_dates), run_ids=ask.run_ids, states=ask.states
         )

@@ -16,6 +16,8 @@ _RUN_AT = Statement(
     " ORDER BY COALESCE(logical_date, run_after) DESC, id DESC LIMIT 1"
 )
 
+_VERSION = Statement("SELECT version_number FROM dag_version WHERE id = :id")
+
 
 class Place(msgspec.Struct, frozen=True):
     """Where a piece of execution belongs; `moment` orders its run among others."""
@@ -38,3 +40,9 @@ def place_of(conn: Connection, ti: int) -> Place | None:
 def run_at(conn: Connection, dag_id: str, moment: int) -> str | None:
     """Return the run of a DAG that was the newest one at a moment, None if there was none."""
     return _RUN_AT.run(conn, dag_id=dag_id, moment=moment).scalar()
+
+
+def version_number(conn: Connection, version_id: int) -> int | None:
+    """Return the number that a version has among those of its DAG."""
+    found = _VERSION.run(conn, id=version_id).scalar()
+    return None if found is None else int(found)

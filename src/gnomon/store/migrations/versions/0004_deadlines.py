@@ -1,4 +1,4 @@
-"""Deadlines of DAG runs, and questions that only user code can answer."""
+"""Deadlines of DAG runs, questions that only user code can answer, and what listeners are told."""
 
 from __future__ import annotations
 
@@ -55,9 +55,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("kind", "dag_id", "about"),
     )
     op.create_index(op.f("ix_question_due"), "question", ["due"])
+    op.create_table(
+        "listened", sa.Column("hook", sa.String(length=100), nullable=False), sa.PrimaryKeyConstraint("hook")
+    )
+    op.create_table(
+        "announcement",
+        sa.Column("id", _KEY, autoincrement=True, nullable=False),
+        sa.Column("kind", sa.String(length=30), nullable=False),
+        sa.Column("dag_id", sa.String(length=250), nullable=True),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
 
 
 def downgrade() -> None:
     """Drop the tables."""
+    op.drop_table("announcement")
+    op.drop_table("listened")
     op.drop_table("question")
     op.drop_table("deadline")
