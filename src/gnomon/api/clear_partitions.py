@@ -28,13 +28,8 @@ class PartitionSelection(msgspec.Struct, kw_only=True):
     end: datetime | None = None
 
 
-def clear_partitions(
-    store: Store, versions: VersionCache, chosen: PartitionSelection, *, task_instances: bool, dry_run: bool
-) -> tuple[list[Run], int]:
-    """Take key and date of their partition away from runs, and let their tasks go again if that is asked.
-
-    Returns:
-        The runs as they were, and how many task instances were cleared; those that would be, in a dry run.
+def select(store: Store, versions: VersionCache, chosen: PartitionSelection) -> list[Run]:
+    """Return the runs that are chosen.
 
     Raises:
         DagNotFound: there is no such DAG.
@@ -46,9 +41,23 @@ def clear_partitions(
         raise DagNotFound(chosen.dag_id)
     local = zone(serialized.timetable.timezone)
     start, end = (None if at is None else at.replace(tzinfo=local).astimezone(UTC) for at in (chosen.start, chosen.end))
-    runs = store.runs.with_partition(
+    return store.runs.with_partition(
         chosen.dag_id, run_id=chosen.run_id, partition_key=chosen.partition_key, start=start, end=end
     )
+
+
+def clear_partitions(
+    store: Store, versions: VersionCache, chosen: PartitionSelection, *, task_instances: bool, dry_run: bool
+) -> tuple[list[Run], int]:
+    """Take key and date of their partition away from runs, and let their tasks go again if that is asked.
+
+    Returns:
+        The runs as they were, and how many task instances were cleared; those that would be, in a dry run.
+
+    Raises:
+        DagNotFound: there is no such DAG.
+    """
+    runs = select(store, versions, chosen)
     count = 0
     if task_instances and runs:
         # Before the keys are gone: whoever is interrupted here finds the same runs again.

@@ -177,6 +177,16 @@ def test(conn_id: _Id, verbose: Verbose = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command("create-default-connections")
+def create_default_connections(verbose: Verbose = False) -> None:
+    """Create the connections that Airflow offers to begin with; those that are there stay as they are."""
+    from gnomon.store.default_connections import default_connections
+
+    with opened() as store:
+        done = store.connections.import_many(default_connections(), "skip")
+    print(f"Created {len(done.created)} connections; {len(done.skipped)} were there.")
+
+
 @app.command("import")
 def import_connections(
     file: Annotated[Path, typer.Argument(help="A .json, .yaml, .yml or .env file.")],

@@ -15,6 +15,7 @@ from gnomon.cli.errors import CommandError, did_you_mean
 from gnomon.cli.lazy import application
 from gnomon.cli.opening import dag_of, find_run, opened, parse_date, run_of
 from gnomon.cli.output import Format, Output, Verbose
+from gnomon.cli.replaced import ANYTHING, instead
 from gnomon.service import clock
 
 if TYPE_CHECKING:
@@ -254,6 +255,9 @@ def _dates(logical: Any, start: Any, end: Any, after: Any) -> dict[str, Any]:
     return {"logical_date": logical, "data_interval.start": start, "data_interval.end": end, "run_after": after}
 
 
+app.command("backfill", hidden=True, context_settings=ANYTHING)(
+    instead("dags backfill is a command of Airflow 2", "airflow backfill create has taken its place")
+)
 app.command("show")(dag_graphs.show)
 app.command("show-dependencies")(dag_graphs.show_dependencies)
 app.command("report")(dag_files.report)
@@ -406,24 +410,52 @@ def delete(dag_id: DagId, yes: Yes = False, verbose: Verbose = False) -> None:
 def clear(
     dag_id: DagId,
     run_id: Annotated[str | None, typer.Option("--run-id", help="Clear this run.")] = None,
+    partition_key: Annotated[str | None, typer.Option("--partition-key", help="Clear the runs of this key.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--partition-date-start", help="Clear the runs of partitions from this date.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--partition-date-end", help="Clear the runs of partitions up to this date.")
+    ] = None,
     only_failed: Annotated[bool, typer.Option("-f", "--only-failed", help="Only failed tasks.")] = False,
     only_running: Annotated[bool, typer.Option("-r", "--only-running", help="Only running tasks.")] = False,
     yes: Yes = False,
     verbose: Verbose = False,
 ) -> None:
-    """Let the tasks of a run, by its run id, run again."""
+    """Let the tasks of runs run again: of one run, or of all about a partition or a range of them."""
     from gnomon.store.task_instances import Selection
 
-    if run_id is None:
-        raise CommandError("--run-id says which run to clear", exit_code=2)
+    if sum((run_id is not None, partition_key is not None, bool(start or end))) != 1:
+        raise CommandError(
+            "one of --run-id, --partition-key and --partition-date-start/--partition-date-end says what to clear",
+            exit_code=2,
+        )
     with opened() as store:
-        run = run_of(store, dag_id, run_id)
-        if not yes and not confirmed(f"clear the run {run.run_id} of {dag_id}"):
+        runs = (
+            _runs_about(store, dag_id, partition_key, start, end) if run_id is None else [run_of(store, dag_id, run_id)]
+        )
+        if not runs:
+            print("No matching Dag runs found.")
+            return
+        names = [run.run_id for run in runs]
+        if not yes and not confirmed(f"clear {', '.join(names)} of {dag_id}"):
             print("Cancelled, nothing was cleared.")
             return
-        chosen = Selection(dag_id=dag_id, run_ids=[run.run_id], only_failed=only_failed, only_running=only_running)
+        chosen = Selection(dag_id=dag_id, run_ids=names, only_failed=only_failed, only_running=only_running)
         cleared = store.task_instances.clear(chosen, clock.now())
-    print(f"Cleared {len(cleared.task_instances)} task instance(s) across {len(cleared.runs)} Dag run(s).")
+    print(f"Cleared {len(cleared.task_instances)} task instance(s) across {len(names)} Dag run(s).")
+
+
+def _runs_about(store: Store, dag_id: str, key: str | None, start: str | None, end: str | None) -> list[Run]:
+    """Return the runs of a partition, or of a range of dates."""
+    from gnomon.api.clear_partitions import PartitionSelection, select
+    from gnomon.cli.partitions import window
+    from gnomon.store.reads.versions import VersionCache
+
+    dag_of(store, dag_id)
+    first, last = window(start, end, ("--partition-date-start", "--partition-date-end"))
+    chosen = PartitionSelection(dag_id=dag_id, partition_key=key, start=first, end=last)
+    return select(store, VersionCache(), chosen)
 
 
 # ----------------------------------------------------------------------------------------------------- trying

@@ -38,6 +38,10 @@ def migrate(verbose: Verbose = False) -> None:
         print(f"Migrated from revision {before} to {after}.")
 
 
+for _old in ("init", "upgrade"):  # as Airflow 2 calls it
+    app.command(_old, hidden=True)(migrate)
+
+
 @app.command("check")
 def check(
     retry: Annotated[int, typer.Option("--retry", min=0, help="Try so many times more.")] = 0,

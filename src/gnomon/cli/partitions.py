@@ -70,8 +70,17 @@ def _window(start_date: str | None, end_date: str | None, date: str | None) -> t
         start_date, tilde, end_date = (part.strip() for part in date.partition("~"))
         if not (start_date and tilde and end_date):
             raise CommandError(f"--date must be in the form a~b, as 2026-01-01~2026-01-31; not {date!r}", exit_code=2)
-    start = parse_date(start_date, "--start-date") if start_date else None
-    end = parse_date(end_date, "--end-date") if end_date else None
+    return window(start_date, end_date, ("--start-date", "--end-date"))
+
+
+def window(first: str | None, last: str | None, options: tuple[str, str]) -> tuple[datetime | None, datetime | None]:
+    """Return the ends of a range of dates given on the command line.
+
+    Raises:
+        CommandError: one is no date, or they are the wrong way round.
+    """
+    start = parse_date(first, options[0]) if first else None
+    end = parse_date(last, options[1]) if last else None
     if start is not None and end is not None and start > end:
-        raise CommandError("the first date must be on or before the last one", exit_code=2)
+        raise CommandError(f"{options[0]} must be on or before {options[1]}", exit_code=2)
     return start, end

@@ -33,8 +33,14 @@ AIRFLOW: dict[str, Lazy] = {
     "api-server": Lazy("gnomon.cli.services:api_server", "Start an API server", _PROCESSES),
     "standalone": Lazy("gnomon.cli.services:standalone", "Start all processes, in the foreground", _PROCESSES),
     "version": Lazy("gnomon.cli.info:version", "Show the version"),
+    "cheat-sheet": Lazy("gnomon.cli.cheat_sheet:command", "List all commands of airflow"),
     "info": Lazy("gnomon.cli.info:info", "Show paths, versions and settings of this installation"),
     "rotate-fernet-key": Lazy("gnomon.cli.database:rotate", "Encrypt all secrets with the first Fernet key"),
+    # What Airflow has, or had, and is not there: each says so, and what is there in its place.
+    **{
+        name: Lazy(f"gnomon.cli.replaced:{name.replace('-', '_')}", "Not there: it says what is", hidden=True)
+        for name in ("teams", "webserver", "kerberos", "db-manager", "users", "roles", "sync-perm")
+    },
 }
 
 #: Commands of `gnomon`, which is also called `astro`.

@@ -21,6 +21,7 @@ from gnomon.cli.errors import CommandError
 from gnomon.cli.lazy import application
 from gnomon.cli.opening import dag_of, opened, parse_date, run_of
 from gnomon.cli.output import Format, Output, Verbose
+from gnomon.cli.replaced import ANYTHING, instead
 from gnomon.service import clock
 
 if TYPE_CHECKING:
@@ -276,3 +277,8 @@ def failed_deps(
     print("Task instance dependencies not met:" if found else "Task instance dependencies are all met.")
     for one in found:
         print(f"{one.name}: {one.reason}")
+
+
+app.command("run", hidden=True, context_settings=ANYTHING)(
+    instead("tasks run on workers only", "airflow tasks test tries one; airflow tasks clear lets one run again")
+)
