@@ -10,6 +10,8 @@ import signal
 import socket
 from pathlib import Path
 
+from tests.fixtures.processes import of_home
+
 DAGS = Path(__file__).with_name("dags")
 
 
@@ -258,3 +260,15 @@ def _state_file(project):
         return json.loads((home.runtime_dir() / "supervisor.json").read_text())
     finally:
         os.environ["AIRFLOW_HOME"] = before or ""
+
+
+def test_control_side_processes_that_cannot_be_imported_end_the_start_with_their_reason(project):
+    (project.root / "sitecustomize.py").write_text(
+        "import os, sys\nif 'gnomon.cli.zygote' in sys.orig_argv:\n"
+        "    print('no such module: xyz', file=sys.stderr, flush=True)\n    os._exit(3)\n"
+    )
+    done = project("gnomon", "dev", "start")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Error: the database cannot be prepared: no such module: xyz\n" in done.stderr
+    assert "Nothing is running" in project("gnomon", "dev", "ps").stdout
+    assert not of_home(project.home)

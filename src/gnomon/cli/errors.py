@@ -43,8 +43,8 @@ def known_error(error: BaseException) -> CommandError | None:
     # Errors of our own packages say in one sentence what is wrong; by name, because importing them costs time.
     if type(error).__module__.startswith("gnomon."):
         return CommandError(str(error))
-    if isinstance(error, OSError) and error.filename:
-        return CommandError(f"{error.filename}: {error.strerror}")
+    if isinstance(error, OSError) and error.strerror:
+        return CommandError(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     return None
 
 

@@ -70,6 +70,7 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.workers: dict[int, str] = {}  # our own children: pid → part
         self.zygote: subprocess.Popen[bytes] | None = None
+        self.zygotes = Restarts()
         self.channel: socket.socket | None = None
         self.buffer = b""
         self.preparing = 0
@@ -190,6 +191,10 @@ class Supervisor:
     # --------------------------------------------------------------------------------------------- the zygote
 
     def _start_zygote(self) -> None:
+        if self.stopping:
+            return
+        self.said["supervisor"] = self._log_size("supervisor")
+        self.born["zygote"] = time.monotonic()
         ours, theirs = socket.socketpair()
         ours.setblocking(True)
         self.buffer = b""
@@ -249,9 +254,16 @@ class Supervisor:
             self._set(part, "stopped" if self.stopping else "restarting")
             self.restarts[part.name].died(0)
             part.restarts = self.restarts[part.name].total
-        if not self.stopping:
-            self._tell("zygote-died")
-            self._start_zygote()
+        if self.stopping:
+            return
+        delay = self.zygotes.died(time.monotonic() - self.born["zygote"])
+        if self.zygotes.looping and not self.prepared:
+            self._tell("failed", part="prepare", why=self._last_words("supervisor"))
+            self.exit_code = 1
+            self.stop()
+            return
+        self._tell("zygote-died")
+        self._after(delay, self._start_zygote)
 
     def _control_side(self) -> list[str]:
         return [name for name in _CONTROL_SIDE if name in self.state.parts]

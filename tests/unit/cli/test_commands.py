@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import subprocess
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from gnomon.cli import main, programs
+from gnomon.cli.errors import known_error
 from gnomon.cli.lazy import load
 
 
@@ -252,3 +254,9 @@ def test_versions(airflow):
 
     assert airflow("version")[1].strip().startswith("3.")
     assert airflow("--version", program="gnomon")[1].startswith(f"gnomon {gnomon.__version__} (Airflow 3.")
+
+
+def test_an_error_of_the_system_is_told_with_or_without_a_file():
+    assert str(known_error(OSError(errno.ENOSPC, "No space left on device"))) == "No space left on device"
+    assert str(known_error(OSError(errno.EROFS, "Read-only file system", "/x"))) == "/x: Read-only file system"
+    assert known_error(OSError("odd")) is None
