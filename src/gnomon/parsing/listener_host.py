@@ -60,6 +60,7 @@ def main() -> None:
     """Start as described above."""
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.set_inheritable(False)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # a listener that hangs does not see the end
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the dag-processor, which closes the socket
     logging.basicConfig(level=logging.INFO, format="listeners: %(levelname)s %(message)s")
     channel = Channel(sock)

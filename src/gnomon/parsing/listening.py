@@ -227,10 +227,11 @@ class Host:
         if self._process is not None and self._process.poll() is not None:
             await self.end()
         if self._reader is None or self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(sock=await asyncio.to_thread(self._start))
+            self._reader, self._writer = await asyncio.open_connection(sock=self._start())
         return self._reader, self._writer
 
     def _start(self) -> socket.socket:
+        # In the main thread, for the host ends with the thread that has started it.
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
