@@ -90,7 +90,7 @@ def test_a_task_instance_shows_all_fields(api: Client, kettle: Store) -> None:
 
 def test_mapped_task_instances(api: Client) -> None:
     one = api.get(f"{TIS}/kitchen.pour/2")
-    assert (one["map_index"], one["task_display_name"]) == (2, "Pour it")
+    assert (one["map_index"], one["rendered_map_index"], one["task_display_name"]) == (2, "2", "Pour it")
     assert "map_index" in api.refused(404, "GET", f"{TIS}/kitchen.pour")
     api.refused(404, "GET", f"{TIS}/kitchen.pour/7")
     api.refused(404, "GET", f"{TIS}/nothing")

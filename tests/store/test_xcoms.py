@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gnomon.store.engine import Store
 from gnomon.store.errors import Invalid, RunNotFound
 from gnomon.store.parses import Recorded
+from gnomon.store.reads.xcoms import decoded
 from gnomon.store.records import Run
 from gnomon.wire.execution import XComEntry
 
@@ -131,3 +132,7 @@ def test_any_json_comes_back_byte_for_byte(store: Store, value: object) -> None:
     store.xcoms.put("a", "r1", "t", XComEntry("k", data), NOW)
 
     assert store.xcoms.get("a", "r1", "t", "k") == data
+
+
+def test_half_a_surrogate_pair_can_be_shown() -> None:
+    assert decoded('{"file": "\\udce4"}') == {"file": "?"}

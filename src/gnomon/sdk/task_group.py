@@ -352,6 +352,10 @@ class TaskGroup(DAGNode):
         nodes = [node for other in others for node in (other.leaves if upstream else other.roots)]
         for task in ends:
             task._set_relatives(nodes, upstream)
+        if not upstream:
+            for other in others:
+                if isinstance(other, TaskGroup) and not other.roots:  # what comes after it is to follow these
+                    other.upstream_task_ids.update(task.node_id for task in ends)
 
     def _leaves_or_what_is_before(self) -> list[Any]:
         """Return the leaves; of an empty group, the tasks wired before it, so that a chain does not break."""

@@ -22,7 +22,8 @@ def encode(task: Any) -> bytes | None:
             value = _follow(task, path)
             if value is not None:
                 shown[path] = _shown(value, path)
-    return json.dumps(shown, ensure_ascii=True, separators=(",", ":")).encode()
+    # Half a surrogate pair is no Unicode text: strict decoders would refuse all fields for it.
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 class LateReport:

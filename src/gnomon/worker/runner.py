@@ -219,8 +219,11 @@ def _render(piece: Try) -> None:
     if task.is_mapped:
         task.render_template_fields(context)
         piece.task = piece.ti.task = context["task"]
-    elif _has_something_to_render(task):
-        task.render_template_fields(context)
+    else:
+        if type(task).prepare_template is not BaseOperator.prepare_template:
+            task.resolve_template_files()  # it works on what is in the files
+        if _has_something_to_render(task):
+            task.render_template_fields(context)
     piece.fields = run_fields.encode(piece.task)
     try:
         piece.ti.rendered_map_index = _label(piece)

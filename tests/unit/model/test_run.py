@@ -173,6 +173,12 @@ def test_mistake_31_what_a_branch_skipped_is_skipped_again_after_a_clear() -> No
     assert left.state is Ti.SKIPPED
 
 
+def test_what_one_instance_of_a_mapped_branch_says_does_not_skip_an_unmapped_task() -> None:
+    run = begin(task("branch", expand=ExpandInput(kind="expand", inputs={"x": 2})), task("left", "branch"))
+    run.skip_downstream(run.instances[0][0], [("left", 0)], 3)
+    assert run.instances[1][0].state is None
+
+
 def test_mistake_32_an_inline_task_succeeds_without_a_process() -> None:
     run = begin(task("a", inline=True), task("b", "a", inline=True))
     assert run.outcome() is DagRunState.SUCCESS

@@ -278,6 +278,21 @@ def test_decorated_setups_and_teardowns():
     assert [one.task_id for one in dag.teardowns] == ["end"]
 
 
+def test_a_chain_goes_through_empty_groups():
+    with DAG("d") as dag:
+        a, b, z = empties("abz")
+        with TaskGroup("full") as full:
+            EmptyOperator(task_id="t")
+        with TaskGroup("none") as none:
+            pass
+        with TaskGroup("nothing") as nothing:
+            pass
+        full >> none >> z
+        a >> nothing
+        b >> none >> nothing >> EmptyOperator(task_id="end")
+    assert edges(dag) == {("full.t", "z"), ("a", "end"), ("b", "end"), ("full.t", "end")}
+
+
 def test_leaves_of_a_group_are_its_work_not_its_teardown():
     with DAG("d") as dag:
         with TaskGroup("g") as group:

@@ -11,8 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gnomon.sdk import exceptions as errors
@@ -259,6 +261,28 @@ def test_a_plain_task_starts_no_thread(run: Run, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("_thread.start_new_thread", lambda *_: pytest.fail("a thread was started"))
 
     assert run().state == "success"
+
+
+def test_rendered_fields_are_unicode_whatever_the_values_hold(run: Run) -> None:
+    outcome = run(text="file \udce4")
+
+    assert msgspec.json.decode(outcome.rendered_fields or b"") == {"text": "file ?", "more": None}
+
+
+def test_an_operator_may_prepare_what_was_read_from_its_template_file(channel: FakeChannel, tmp_path: Path) -> None:
+    class Prepared(Op):
+        template_ext = (".sql",)
+
+        def prepare_template(self) -> None:
+            self.more = self.text.split(";")
+
+    (tmp_path / "two.sql").write_text("select '{{ ds }}';select 2")
+    with DAG("d", start_date=utc(2024, 1, 1), schedule=None, template_searchpath=str(tmp_path)) as dag:
+        Prepared(task_id="t", text="two.sql", function=lambda context: context["task"].more)
+    runner.run_try(workload(), dag, channel)
+
+    assert channel.outcome is not None
+    assert pushed(channel.outcome)["return_value"] == ["select '2024-03-10'", "select 2"]
 
 
 def test_rendered_fields_are_masked_and_cut(run: Run) -> None:

@@ -97,8 +97,6 @@ def _plain_dict(value: dict[Any, Any], path: str, depth: int) -> dict[str, Any]:
         raise NotSerializableError(path, value, f"the key {CLASSNAME!r} is reserved")
     plain = {}
     for key, item in value.items():
-        if not isinstance(key, str | int | float | bool | None):
-            raise NotSerializableError(path, value, f"the key {key!r} is not a string")
         plain[str(key)] = to_plain(item, f"{path}[{key!r}]", depth + 1)
     return plain
 
@@ -110,7 +108,8 @@ def _unusual(value: Any, path: str, depth: int) -> Any:
     if isinstance(value, Enum):
         return to_plain(value.value, path, depth + 1)
     if isinstance(value, tzinfo):
-        return tag("datetime.tzinfo", _timezone_name(value))
+        ours = type(value).__module__.startswith("pendulum") and value is not UTC
+        return tag("pendulum.tz.timezone.Timezone" if ours else "datetime.tzinfo", _timezone_name(value))
     if kind.__module__.partition(".")[0] in PACKAGES and (found := _of_package(value, path)) is not None:
         return tag(found[0], to_plain(found[1], path, depth + 1))
     for base in (datetime, date, time, timedelta, bool, int, str):
@@ -315,6 +314,12 @@ def _zone_of(name: str) -> tzinfo:
     return ZoneInfo(name)
 
 
+def _pendulum_zone_of(name: str) -> tzinfo:
+    import pendulum
+
+    return _zone_of(name) if name[0] in "+-" else pendulum.timezone(name)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "builtins.tuple": tuple,
     "builtins.set": set,
@@ -326,6 +331,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "datetime.time": time.fromisoformat,
     "datetime.timedelta": lambda data: timedelta(*data),
     "datetime.tzinfo": _zone_of,
+    "pendulum.tz.timezone.Timezone": _pendulum_zone_of,
     "decimal.Decimal": lambda data: Decimal(str(data)),
     "uuid.UUID": UUID,
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, String, case, cast, func, select
 
 from gnomon.model.states import TaskInstanceState
 from gnomon.store import tables as t
@@ -15,6 +15,8 @@ from gnomon.store.reads.columns import labelled, run_dag_display_name, seconds_b
 from gnomon.store.reads.listing import Filter, Listing, Page, Query, equals, fetch, one_of, patterns, ranges
 
 ti, run, past = t.task_instance.c, t.dag_run.c, t.task_instance_history.c
+#: the name of a mapped instance: its own, or its number
+_label = case((ti.map_index >= 0, func.coalesce(ti.rendered_map_index, cast(ti.map_index, String))))
 _version_id = func.coalesce(ti.version_id, run.version_id)
 #: how many numbers fit into one statement of every SQLite
 _BATCH = 500
@@ -47,7 +49,7 @@ _COLUMNS = labelled(
     pid=ti.pid,
     executor=ti.executor,
     note=ti.note,
-    rendered_map_index=ti.rendered_map_index,
+    rendered_map_index=_label,
     rendered_fields=t.rendered_fields.c.fields,
     version_id=_version_id,
     trigger_id=t.trigger.c.id,
@@ -93,7 +95,7 @@ TASK_INSTANCES = Listing(
         one_of("operator", ti.operator),
         *patterns("operator_name", ti.operator),
         one_of("map_index", ti.map_index, "int"),
-        *patterns("rendered_map_index", ti.rendered_map_index),
+        *patterns("rendered_map_index", _label),
     ),
     orders={
         "id": ti.id,

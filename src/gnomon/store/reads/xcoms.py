@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, select
 
 from gnomon.store import tables as t
@@ -72,3 +74,11 @@ def one(
     )
     row = connection.execute(statement).mappings().first()
     return None if row is None else dict(row)
+
+
+def decoded(text: str) -> Any:
+    """Return a stored value in terms of JSON."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:  # half a surrogate pair, which JSON can name and no answer can hold
+        return msgspec.json.decode(json.dumps(json.loads(text), ensure_ascii=False).encode(errors="replace"))

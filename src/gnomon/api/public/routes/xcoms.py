@@ -119,7 +119,7 @@ def _one(ctx: Context, dag_id: str, dag_run_id: str, task_id: str, map_index: in
         row = reads.one(conn, dag_id, dag_run_id, task_id, map_index, key)
     if row is None:
         raise not_found(f"XCom entry with key: `{key}` not found")
-    row["value"] = msgspec.json.decode(row["value"])
+    row["value"] = reads.decoded(row["value"])
     return row
 
 
