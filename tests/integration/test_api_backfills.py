@@ -81,6 +81,14 @@ def test_pausing_and_cancelling(api: Client, pots: Store) -> None:
         assert api.refused(404, "PUT", f"/backfills/99/{what}")
 
 
+def test_a_run_that_was_cancelled_before_it_began_can_be_cleared(api: Client, pots: Store) -> None:
+    api.ok("PUT", f"/backfills/{create(api)['id']}/cancel")
+    path = f"/dags/pot/dagRuns/{runs(api)[0]['dag_run_id']}"
+
+    assert api.ok("POST", f"{path}/clear", json={"dry_run": False})["state"] == "queued"
+    assert [run["state"] for run in runs(api)] == ["queued", "failed", "failed"]
+
+
 def test_a_dry_run_makes_nothing(api: Client, pots: Store) -> None:
     asked = {**_BODY, "run_backwards": True}
     found = api.ok("POST", "/backfills/dry_run", json=asked)

@@ -216,3 +216,28 @@ def test_waiting_for_a_run_streams_its_states(api: Client, kettle: Store) -> Non
     assert lines[-1] == {"state": "success", "results": {"boil": [99]}}
     api.refused(404, "GET", "/dags/tea/dagRuns/x/wait", params={"interval": 1})
     api.refused(422, "GET", "/dags/tea/dagRuns/r2/wait", params={"interval": 0})
+
+
+def test_the_end_of_a_run_is_told_at_once_however_long_the_interval(api: Client, kettle: Store) -> None:
+    async def wait() -> tuple[list[Any], list[Any]]:
+        transport = httpx.ASGITransport(api.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v2") as client:
+
+            async def ask(run_id: str) -> list[Any]:
+                response = await client.get(f"/dags/tea/dagRuns/{run_id}/wait", params={"interval": 3600})
+                return [json.loads(line)["state"] for line in response.text.splitlines()]
+
+            async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+                marked, deleted = group.create_task(ask("r2")), group.create_task(ask("r3"))
+                watch = api.app.state.context.run_watch
+                while sum(map(len, watch._waiting.values())) < 2:  # noqa: ASYNC110 - nothing tells when a server listens
+                    await asyncio.sleep(0.01)  # until both listen
+                await asyncio.to_thread(kettle.runs.set_state, "tea", "r2", "success", clock.now())
+                await asyncio.to_thread(kettle.runs.delete, "tea", "r3")
+            assert not watch._waiting
+            assert not watch._heard
+            return marked.result(), deleted.result()
+
+    marked, deleted = asyncio.run(wait())
+    assert marked[-1] == "success"
+    assert deleted[-1] is None

@@ -23,6 +23,7 @@ from gnomon.store.reads.versions import VersionCache
 
 if TYPE_CHECKING:
     from gnomon.api.connection_testing import Tester
+    from gnomon.api.run_watch import RunWatch
 
 COOKIE = "_token"
 #: Fields of bodies whose values the audit log never shows.
@@ -50,6 +51,13 @@ class Context:
         if self._key is None:
             self._key = str(conf.get("api", "secret_key", fallback=None) or secret())
         return self._key
+
+    @cached_property
+    def run_watch(self) -> RunWatch:
+        """Hears at once that a run has moved."""
+        from gnomon.api.run_watch import RunWatch
+
+        return RunWatch(self.store.notifier)
 
     @cached_property
     def tester(self) -> Tester:

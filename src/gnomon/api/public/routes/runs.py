@@ -36,12 +36,14 @@ from gnomon.service import clock
 from gnomon.store.errors import Conflict, StoreError
 from gnomon.store.reads import runs as reads
 from gnomon.store.reads.listing import Query as Asked
+from gnomon.store.records import Run
 from gnomon.store.task_instances import Selection
 
 runs = router("DagRun", ACCESS, "/dags/{dag_id}/dagRuns")
 clears = router("DagRun", ACCESS, "/dags/{dag_id}")
 _listing = params.Reader(reads.RUNS)
 _NDJSON = "application/x-ndjson"
+_BETWEEN_LOOKS = 0.1
 
 
 @runs.get("", openapi_extra=_listing.openapi())
@@ -191,23 +193,47 @@ def wait_dag_run_until_finished(
     interval: Annotated[float, Query(gt=0.0)],
     result: Annotated[list[str] | None, Query()] = None,
 ) -> StreamingResponse:
-    """Stream the state of a run, one JSON object a line, until it is over; then with the results of the named tasks."""
-    _require(ctx, dag_id, dag_run_id)
-    return StreamingResponse(_states(ctx, dag_id, dag_run_id, interval, result or []), media_type=_NDJSON)
+    """Stream the state of a run, one JSON object a line, until it is over; then with the results of the named tasks.
+
+    There is a line each `interval` seconds, and the last one as soon as the run is over.
+    """
+    run = ctx.store.runs.by_run_id(dag_id, dag_run_id)
+    if run is None:
+        raise _missing(dag_id, dag_run_id)
+    return StreamingResponse(_states(ctx, run, interval, result or []), media_type=_NDJSON)
 
 
-async def _states(ctx: Context, dag_id: str, run_id: str, interval: float, result: list[str]) -> AsyncIterator[bytes]:
-    while True:
-        run = await run_in_threadpool(ctx.store.runs.by_run_id, dag_id, run_id)
-        state = None if run is None else run.state
-        line: dict[str, Any] = {"state": state}
-        over = state is None or state in RUN_FINISHED
-        if over and result:
-            line["results"] = await run_in_threadpool(_results, ctx, dag_id, run_id, result)
-        yield msgspec.json.encode(line) + b"\n"
-        if over:
-            return
-        await asyncio.sleep(interval)
+async def _states(ctx: Context, run: Run, interval: float, result: list[str]) -> AsyncIterator[bytes]:
+    with ctx.run_watch.of(run.id) as moved:
+        while True:
+            state = await _state(ctx, run)
+            if state is None or state in RUN_FINISHED:
+                break
+            yield msgspec.json.encode({"state": state}) + b"\n"
+            await _over_or_passed(ctx, run, moved, interval)
+    line: dict[str, Any] = {"state": state}
+    if result:
+        line["results"] = await run_in_threadpool(_results, ctx, run.dag_id, run.run_id, result)
+    yield msgspec.json.encode(line) + b"\n"
+
+
+async def _state(ctx: Context, run: Run) -> str | None:
+    found = await run_in_threadpool(ctx.store.runs.get, run.id)
+    return None if found is None else found.state
+
+
+async def _over_or_passed(ctx: Context, run: Run, moved: asyncio.Event, interval: float) -> None:
+    """Return when the run is over, or the interval has passed."""
+    try:
+        async with asyncio.timeout(interval):
+            while True:
+                await moved.wait()
+                moved.clear()
+                if await _state(ctx, run) in (None, *RUN_FINISHED):
+                    return
+                await asyncio.sleep(_BETWEEN_LOOKS)  # a busy run moves many times a second
+    except TimeoutError:
+        pass
 
 
 def _results(ctx: Context, dag_id: str, run_id: str, task_ids: list[str]) -> dict[str, Any]:
@@ -319,6 +345,8 @@ def _clear(ctx: Context, dag_id: str, run_id: str, body: models.DagRunClear) -> 
     chosen = Selection(dag_id=dag_id, run_ids=[run_id], only_failed=body.only_failed)
     latest = latest_version_wanted(ctx, dag_id, body.run_on_latest_version)
     _require(ctx, dag_id, run_id)
-    ctx.store.task_instances.clear(chosen, now, run_on_latest_version=latest)
+    cleared = ctx.store.task_instances.clear(chosen, now, run_on_latest_version=latest)
+    if not cleared.runs and not body.only_failed:  # ended before it had begun, as runs of a cancelled backfill are
+        ctx.store.runs.set_state(dag_id, run_id, DagRunState.QUEUED, now)
     if body.note is not None:
         ctx.store.runs.set_note(dag_id, run_id, body.note or None, now)
