@@ -81,6 +81,9 @@ _EMPTY_DEFAULT = Setting("", _DEFAULT)
 class Config:
     """Looks settings up; `conf` is the one that everybody uses."""
 
+    #: the source of what is set nowhere
+    DEFAULT = _DEFAULT
+
     def __init__(self) -> None:
         self._file: tuple[Path, dict[str, dict[str, str]]] | None = None
         self._defaults: dict[tuple[str, str], tuple[str | None, str | None]] | None = None
@@ -206,6 +209,14 @@ class Config:
     def sections(self) -> list[str]:
         """Return the names of all known and used sections."""
         return sorted({section for section, _ in self._known()} | set(self._from_file()))
+
+    def default(self, section: str, key: str) -> str | None:
+        """Return the default of an option, whatever is set; None if it has none."""
+        return self._default((section, key))
+
+    def is_of_providers(self, section: str) -> bool:
+        """Tell whether a section is one of provider packages, or of nobody."""
+        return section not in self._own_sections()
 
     # ------------------------------------------------------------------------------------------ changing
 

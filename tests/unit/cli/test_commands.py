@@ -246,7 +246,20 @@ def test_config_list_hides_values_unless_asked(airflow, monkeypatch):
     assert "very secret" not in airflow("config", "list")[1]
     shown = airflow("config", "list", "--section", "core", "--show-values", "--hide-sensitive")[1]
     assert "very secret" not in shown
-    assert "parallelism = 32" in shown
+    assert "# parallelism = 32" in shown
+    assert "\nfernet_key = ***" in shown
+
+
+def test_config_list_tells_what_is_set_from_defaults(airflow, airflow_home, monkeypatch):
+    (airflow_home / "airflow.cfg").write_text("[celery]\nworker_concurrency = 3\n")
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "8")
+    core = ("config", "list", "--section", "core", "--show-values")
+    assert "\nparallelism = 8\n" in airflow(*core)[1]
+    assert "\n# parallelism = 8\n" in airflow(*core, "--comment-out-everything")[1]
+    assert "# Variable: AIRFLOW__CORE__PARALLELISM\n# parallelism = 32\n" in airflow(*core, "--defaults")[1]
+    assert "worker_concurrency = 3\n" in airflow("config", "list", "--show-values")[1]
+    own = airflow("config", "list", "--exclude-providers")[1]
+    assert ("[core]" in own, "[celery]" in own) == (True, False)
 
 
 def test_versions(airflow):
