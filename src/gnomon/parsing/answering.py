@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import socket
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -277,14 +277,18 @@ def _micros(moment: Any, name: str) -> int:
 
 
 def main() -> None:
-    """Answer the question on standard input; for a command that has no dag-processor to ask."""
-    from gnomon.wire import execution
+    """Answer the question that comes over a socket; for a command that has no dag-processor to ask."""
+    from gnomon.parsing.child import ParserChannel
+    from gnomon.sdk.runtime.channel import set_channel
+    from gnomon.wire import execution, framing
 
-    question = execution.decoder(wire.Question).decode(sys.stdin.buffer.read())
-    output = os.dup(1)
-    os.dup2(2, 1)  # what the class prints is no part of the answer
-    with os.fdopen(output, "wb") as file:
-        file.write(execution.encode(answer(question)))
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    sock.set_inheritable(False)
+    channel = ParserChannel(sock)
+    set_channel(channel)
+    payload = framing.read_frame(sock)
+    if payload is not None:
+        channel.send(answer(execution.decoder(wire.Question).decode(payload)))
 
 
 if __name__ == "__main__":

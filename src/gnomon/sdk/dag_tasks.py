@@ -16,6 +16,8 @@ from gnomon.sdk.order import topological_order
 from gnomon.sdk.task_group import TaskGroup
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gnomon.sdk.abstract_operator import AbstractOperator
 
 
@@ -23,6 +25,8 @@ class DagTasks:
     """What a DAG is besides its arguments: tasks, and groups of them."""
 
     dag_id: str
+    start_date: datetime | None
+    end_date: datetime | None
     fail_fast: bool
     task_dict: dict[str, AbstractOperator]
     task_group: TaskGroup

@@ -41,6 +41,15 @@ def test_names_of_the_database_come_along_and_say_what_to_use_instead():
             use()
 
 
+def test_an_operator_may_look_up_how_its_fields_are_shown():
+    from airflow.www import utils
+
+    with pytest.warns(RemovedInAirflow3Warning, match="get_attr_renderer"):
+        renderers = utils.get_attr_renderer()
+
+    assert {"sql", "postgresql", "bash"} <= renderers.keys()
+
+
 def test_zones_are_written_and_read_as_timetables_do():
     with pytest.warns(RemovedInAirflow3Warning):
         from airflow.serialization.serialized_objects import decode_timezone, encode_timezone

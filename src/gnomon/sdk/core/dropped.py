@@ -228,3 +228,16 @@ def __getattr__(name: str) -> Any:
 
         return TemporaryDirectory
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# ------------------------------------------------------------------------------------------------ the web interface
+
+_RENDERERS = (
+    *("bash", "bash_command", "doc", "doc_json", "doc_md", "doc_rst", "doc_yaml", "hql", "html", "jinja", "json", "md"),
+    *("mysql", "postgresql", "powershell", "py", "python_callable", "rst", "sql", "tsql", "yaml"),
+)
+
+
+def get_attr_renderer() -> dict[str, Any]:
+    """Return the names that `template_fields_renderers` may use: operators look up whether there is one of theirs."""
+    return dict.fromkeys(_RENDERERS, str)

@@ -18,14 +18,17 @@ class EmailOperator(BaseOperator):
         files: files to attach (templated).
         cc: further addresses (templated).
         bcc: further addresses that nobody sees (templated).
-        mime_subtype: how attachments are packed.
-        mime_charset: the encoding.
-        conn_id: the connection; `[smtp]` unless given.
-        custom_headers: further headers.
-        from_email: the sender.
+        mime_subtype: how attachments are packed (templated).
+        mime_charset: the encoding (templated).
+        conn_id: the connection; `[smtp]` unless given (templated).
+        custom_headers: further headers (templated).
+        from_email: the sender (templated).
     """
 
-    template_fields: Collection[str] = ("to", "subject", "html_content", "files", "cc", "bcc")
+    template_fields: Collection[str] = (
+        *("to", "subject", "html_content", "from_email", "files", "cc", "bcc"),
+        *("mime_subtype", "mime_charset", "conn_id", "custom_headers"),
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"html_content": "html"}
     template_ext = (".html",)
     ui_color = "#e6faf9"
