@@ -113,7 +113,8 @@ def pytest(
     environ = for_user_code(project.environment(os.environ, env))
     python = user_python(environ)
     if subprocess.run([python, "-c", "import pytest"], env=environ, capture_output=True, check=False).returncode:
-        raise CommandError("pytest is not installed", hint="add it to requirements.txt, or: gnomon env install pytest")
+        hint = "gnomon env install pytest, or add it to requirements.txt, then: gnomon env sync"
+        raise CommandError("pytest is not installed", hint=hint)
     done = subprocess.run([python, "-m", "pytest", *named], cwd=project.root, env=environ, check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)

@@ -20,6 +20,8 @@ from gnomon.cli.project import Project
 
 _SETTINGS = "airflow_settings.yaml"
 _PORT = 8080
+#: With fewer bytes than this left on the disk, processes end without a word.
+_ROOM_FOR_LOGS = 1 << 20
 
 
 start_app, stop_app, restart_app, kill_app = single(), single(), single(), single()
@@ -218,7 +220,7 @@ def _follow(started: starter.Started, wait: float) -> None:
                 return
             if event["event"] == "failed" or event.get("looping"):
                 started.stop()
-                raise _no_start(event)
+                raise _no_start(event, started.logs)
     if started.process.poll() is not None:
         raise starter.ended_early(started)
     raise CommandError(
@@ -227,11 +229,13 @@ def _follow(started: starter.Started, wait: float) -> None:
     )
 
 
-def _no_start(event: dict[str, Any]) -> CommandError:
+def _no_start(event: dict[str, Any], logs: Path) -> CommandError:
     from gnomon.cli.events import reasons
 
     part = event["part"]
     why = reasons(event["why"])
+    if not why and shutil.disk_usage(logs).free < _ROOM_FOR_LOGS:
+        why = [f"the disk of {logs} is full"]
     said = (": " + why[0] if len(why) == 1 else ":\n" + "\n".join(why)) if why else ""
     if part == "prepare":
         return CommandError(f"the database cannot be prepared{said}")

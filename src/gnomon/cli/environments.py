@@ -6,6 +6,7 @@ anew when requirements.txt has changed. A mark that is written last says that it
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -13,11 +14,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from gnomon import __version__
 from gnomon.cli.errors import CommandError
+from gnomon.cli.events import ChangingLine
 
 #: Below the home of a project.
 FOLDER = "venv"
@@ -132,9 +134,27 @@ def refresh(root: Path, home: Path, say: Callable[[str], None]) -> Path | None:
             shutil.rmtree(place)
         return None
     say("Installing what requirements.txt names …")
-    install(place, ["-r", str(listed)], records, cwd=root)
-    (place / _MARK).write_text(digest, encoding="utf-8")
+    with _replacing(place):
+        install(place, ["-r", str(listed)], records, cwd=root)
+        (place / _MARK).write_text(digest, encoding="utf-8")
     return python_of(home)
+
+
+@contextlib.contextmanager
+def _replacing(place: Path) -> Iterator[None]:
+    """Have an environment made in place of one, which comes back if that does not succeed."""
+    old = place.with_name(f"{place.name}.old")
+    if (place / _MARK).is_file():
+        shutil.rmtree(old, ignore_errors=True)
+        place.rename(old)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        if old.is_dir():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def install(place: Path, arguments: Iterable[str], records: Path, *, cwd: Path) -> None:
@@ -200,10 +220,25 @@ def _is_satisfied(listed: Path, records: Path, cwd: Path) -> bool:
 def _run(command: list[str], cwd: Path) -> None:
     # Neither PYTHONPATH nor an active environment of the shell has a say in what is installed where.
     environ = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
-    if done.returncode:
-        words = "\n".join((done.stderr or done.stdout).strip().splitlines()[-_LAST_LINES:])
-        raise CommandError(f"requirements.txt cannot be installed:\n{words}")
+    with (
+        ChangingLine() as progress,
+        subprocess.Popen(
+            command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        seconds = 0
+        said: str | None = None
+        while said is None:
+            try:
+                said, _ = process.communicate(timeout=1)
+            except subprocess.TimeoutExpired:
+                seconds += 1
+                progress.draw(f"{seconds} s")
+    if process.returncode:
+        # The file that is read is a copy of what the user wrote.
+        words = re.sub(r"`[^`]*airflow-records/requirements\.txt`", "`requirements.txt`", said)
+        last = "\n".join(words.strip().splitlines()[-_LAST_LINES:])
+        raise CommandError(f"requirements.txt cannot be installed:\n{last}")
 
 
 def _read_mark(home: Path) -> str | None:

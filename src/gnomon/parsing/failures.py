@@ -80,5 +80,6 @@ def _hint(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return "\n\nThe file ended its process (sys.exit or quit) while it was imported."
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.startswith("airflow.providers."):
-        return "\n\nThe provider package that has this module is not installed: add it to requirements.txt."
+        said = "The provider package that has this module is not installed: add it to requirements.txt"
+        return f"\n\n{said}, then: gnomon env sync"
     return ""

@@ -115,8 +115,16 @@ def test_a_package_is_installed_over_gnomons(tmp_path: Path) -> None:
     assert done.stdout.split() == ["True", "1.0", str(home / "venv")]
 
     assert not environments.is_stale(tmp_path, home)
-    (tmp_path / "requirements.txt").write_text("other\n")
+    (tmp_path / "requirements.txt").write_text("this is no requirement\n")
     assert environments.is_stale(tmp_path, home)
+    # What is there stays until there is something better.
+    with pytest.raises(CommandError, match=r"(?s)`requirements\.txt`.*this is no requirement"):
+        environments.refresh(tmp_path, home, lambda _: None)
+    assert environments.python_of(home) == python
+    assert environments.is_stale(tmp_path, home)
+    assert sorted(path.name for path in home.iterdir()) == ["airflow-records", "venv"]
+    done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[:2] == ["True", "1.0"]
 
 
 @pytest.mark.skipif(environments.find_uv() is None, reason="there is no uv")
