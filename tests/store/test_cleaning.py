@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 import pytest
@@ -137,6 +138,24 @@ def test_what_a_run_that_has_not_ended_needs_stays(
     assert run_ids(store) == {"r2", "r4", "goes on", "last"}
     assert rows_of(store, t.xcom) == rows_of(store, t.task_instance) == 4
     assert store.dags.latest_version("a") is not None
+
+
+@pytest.mark.parametrize("name", ["dag_run", "xcom"])
+def test_a_run_that_is_cleared_at_the_same_moment_stays(
+    store: Store, cleaner: Cleaner, old_run: Callable[..., Run], name: str
+) -> None:
+    runs = [old_run(f"r{day}", at=days(day)) for day in range(3)]
+    (rule,) = (rule for rule in chosen([name], NOW) if rule.name == name)
+    with ThreadPoolExecutor(1) as others:
+        with store.database.write() as conn:
+            cleared = {"state": "queued", "end_date": None}
+            conn.execute(t.dag_run.update().where(t.dag_run.c.id == runs[0].id).values(**cleared))
+            cleaning = others.submit(cleaner.clean, rule, CLEANING, archive=None)
+            assert not wait([cleaning], timeout=0.3).done  # it waits for the row, or for its turn to write
+        assert cleaning.result(30) == 1
+    assert {run.run_id for run in store.runs.all() if run.state == "queued"} == {"r0"}
+    assert len(store.xcoms.list("a", "r0", "t", -1)) == 1
+    assert store.xcoms.list("a", "r1", "t", -1) == []
 
 
 def test_a_run_with_a_callback_that_is_owed_stays(store: Store, cleaner: Cleaner, old_run: Callable[..., Run]) -> None:

@@ -257,11 +257,11 @@ class Cleaner:
             following = query if last is None else query.where(tuple_(*keys) > tuple_(*map(_bound, keys, last)))
             with self._db.write() as conn:
                 found = conn.execute(following).all()
-                if found:
-                    _move(conn, rule.table, [tuple(row) for row in found], archive)
+                # Fewer than there were if others changed some meanwhile: only none at all means the end.
+                if not found:
+                    return total
+                _move(conn, rule.table, [tuple(row) for row in found], archive)
             total += len(found)
-            if len(found) < limit:
-                return total
             last = found[-1]
 
     def archives(self, names: Collection[str] = ()) -> list[str]:
