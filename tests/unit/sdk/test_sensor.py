@@ -259,6 +259,7 @@ def test_start_from_trigger_is_data(as_data):
 
     assert start["trigger_cls"].endswith("DateTimeTrigger")
     assert start["next_method"] == "execute_complete"
+    assert start["trigger_kwargs"] == {"target_time": "2030-01-01T00:00:00+00:00", "end_from_trigger": False}
 
 
 def test_wait_sensor_defers_to_the_end():

@@ -163,7 +163,7 @@ class DateTimeSensorAsync(DateTimeSensor):
         if start_from_trigger:
             self.start_trigger_args = StartTriggerArgs(
                 trigger_cls=_DATE_TIME_TRIGGER,
-                trigger_kwargs={"moment": self._moment, "end_from_trigger": end_from_trigger},
+                trigger_kwargs={"target_time": self.target_time, "end_from_trigger": end_from_trigger},
                 next_method="execute_complete",
             )
 
