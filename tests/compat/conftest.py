@@ -2,8 +2,8 @@
 
 - A part is a folder `tests/compat/<part>` of ordinary pytest files: `imports`, `examples`, `differential`, `servers` …
 - `make compat` runs all of it (`pytest tests/compat --compat`); it may download, take minutes and start servers.
-  `make test` runs only what is marked `@pytest.mark.quick`: no network, no environment of its own, all parts together
-  below 20 s. Give a long test its own `@pytest.mark.timeout`, 120 s is what others have.
+  `make test` runs only what is marked `@pytest.mark.quick`: all parts together below 40 s, without the network but for the
+  few provider packages of `environments.quick_environment()`. Give a long test its own `@pytest.mark.timeout`, 120 s is what others have.
 - What a part found out goes to `tests/compat/.results/<part>.json` (in no commit) through the fixture
   `compat_results`: `.figure("Cases compared", 4000)`, `.figure("Modules that import", 3810, of=3822)`,
   `.table("Modules that do not import", ["module", "error", "why"], rows)`. Record before you assert, so that the

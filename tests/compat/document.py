@@ -41,7 +41,11 @@ modules is imported.""",
     ),
     "servers": (
         "Against real servers",
-        "DAGs with operators, sensors and hooks of provider packages run against servers that the tests start.",
+        """\
+DAGs with operators, sensors and hooks of provider packages run against servers that the tests start. What cannot be
+installed has a stand-in: moto for AWS, fakesnow for Snowflake, and servers of the tests' own for Databricks, Kubernetes and
+Vault. The events of OpenLineage are compared with those that a real Airflow 3.3.2 wrote of the same DAGs
+(`tests/compat/servers/lineage.py` recorded them).""",
     ),
     "differential": (
         "Decisions",

@@ -79,8 +79,8 @@ def recorded_environment(name: str, requirements: Sequence[str], *, python: str 
     records = CACHE / "airflow-records"
     airflow_records.write(records)
     wanted = ["--editable", f"{ROOT}[io,postgres]", "--override", str(records / "overrides.txt"), *requirements]
-    made_of = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + (records / "overrides.txt").read_text("utf-8")
-    return environment(name, wanted, python=python, made_of=made_of)
+    made_of = [(ROOT / "pyproject.toml").read_text("utf-8"), (records / "overrides.txt").read_text("utf-8")]
+    return environment(name, wanted, python=python, made_of=json.dumps([*made_of, airflow_records.TAKEN_FOR_GRANTED]))
 
 
 def quick_environment() -> Environment:

@@ -20,6 +20,7 @@ TAKEN_FOR_GRANTED = (
     "asgiref",
     "attrs",
     "deprecated",
+    "dill",
     "itsdangerous",
     "lazy-object-proxy",
     "lockfile",

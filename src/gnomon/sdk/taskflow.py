@@ -228,8 +228,8 @@ class _TaskDecorator(Generic[FParams, FReturn]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> XComArg:
         arguments = self._operator_arguments()
-        if self.multiple_outputs:
-            arguments["multiple_outputs"] = True
+        # Always: provider packages take it from their arguments, whatever it is.
+        arguments["multiple_outputs"] = self.multiple_outputs
         operator = self.operator_class(
             python_callable=self.function,
             op_args=args,

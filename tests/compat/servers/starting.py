@@ -25,6 +25,23 @@ def redis() -> Iterator[int]:
         yield port
 
 
+@contextlib.contextmanager
+def mysql() -> Iterator[int]:
+    """Run MariaDB with a database `trains` of a user `ada` (password `secret`); yield its port."""
+    binary, client = program("mariadbd", "mariadb-server"), program("mariadb", "mariadb-server")
+    port = free_port()
+    with folder("gnmy-") as place:
+        data = [f"--datadir={place}/data", *(["--user=root"] if os.getuid() == 0 else [])]
+        install = [program("mariadb-install-db", "mariadb-server"), "--no-defaults", *data, "--skip-test-db"]
+        subprocess.run([*install, "--auth-root-authentication-method=normal"], check=True, capture_output=True)
+        socket = f"--socket={place}/socket"
+        command = [binary, "--no-defaults", *data, f"--port={port}", "--bind-address=127.0.0.1", socket]
+        make = "CREATE DATABASE trains; CREATE USER ada@localhost IDENTIFIED BY 'secret'; GRANT ALL ON trains.* TO ada@localhost"
+        with server([*command, "--innodb-flush-log-at-trx-commit=0"], place / "log", lambda: accepts(port)):
+            subprocess.run([client, "--no-defaults", socket, "--user=root", f"--execute={make}"], check=True)
+            yield port
+
+
 @dataclass(frozen=True)
 class Sshd:
     """A running sshd."""

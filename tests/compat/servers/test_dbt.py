@@ -11,6 +11,7 @@ import pytest
 def trains(deployment):
     deployment.connection("duck", "duckdb")
     deployment.add("dbt.py", "trains")
+    deployment.add("dbt_virtualenv.py")
     return deployment
 
 
@@ -56,3 +57,13 @@ def test_cosmos_makes_a_group_of_tasks_of_it_with_a_profile_from_a_connection(tr
     assert made == {"stations_seed", "stg_stations_run", "lines_run", "trains_test"}
     assert run.xcom("after") == "ready and done"
     assert lines("group") == EXPECTED
+
+
+def test_cosmos_makes_a_virtual_environment_for_it(trains):
+    run = trains.run("dbt_virtualenv", seconds=400)
+    assert run.states == {
+        "stations_seed": "success",
+        "stg_stations.run": "success",
+        "stg_stations.test": "success",
+    }, run.why()
+    assert (trains.home / "dbt-environment/bin/dbt").exists()

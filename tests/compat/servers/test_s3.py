@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from tests.compat.servers import starting
+from tests.compat.servers import secrets_of, starting
 
-_DAGS = Path(__file__).with_name("dags")
 _KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1"}
 
 
@@ -28,6 +25,7 @@ def cloud(deployment, moto):
     (deployment.home / "s3_file.csv").write_text("station,altona\n")
     deployment.variable("s3_file", str(deployment.home / "s3_file.csv"))
     deployment.add("s3.py")
+    deployment.add("s3_paths.py")
     return deployment
 
 
@@ -48,6 +46,29 @@ def test_sensors_that_defer_or_come_again(cloud):
     assert run.state == "success", run.why()
 
 
+def test_paths(cloud):
+    """What Airflow 3.3.2 says of the same."""
+    run = cloud.run("s3_paths")
+    assert run.state == "success", run.why()
+    assert run.xcom("look") == {
+        "raw": ["ObjectStoragePath", "s3://aws@paths/raw", "s3", "aws", "paths", "raw", "s3://paths/raw"],
+        "parts": ["a.csv", "a", ".csv", "raw", "x"],
+        "kinds": [True, False, True, True, False],
+        "listed": ["a.csv", "b.csv", "deep"],
+        "globbed": ["a.csv", "b.csv", "c d.csv"],
+        "size": len("of raw/a.csv"),
+        "same": [True, True],
+        "checksum": True,
+        "bytes": "of other/é.txt",
+        "missing": "FileNotFoundError",
+        "no bucket": "FileNotFoundError",
+    }
+    whole = ["whole/a.csv", "whole/deep/c d.csv"]
+    keys = ["copied/a.csv", "moved/b.csv", "other/é.txt", "raw/a.csv", "raw/big.bin", *whole]
+    assert run.xcom("change") == {"keys": keys, "read": [100, True], "size": 9 << 20}
+    assert run.xcom("remove") == [False, True]
+
+
 @pytest.mark.parametrize(
     ("backend", "service"),
     [
@@ -56,26 +77,12 @@ def test_sensors_that_defer_or_come_again(cloud):
     ],
 )
 def test_secrets_backends(providers, moto, airflow_home, backend, service):
-    secrets = {
-        "connections/vault": "postgres://ada:s3cr3t@db.example.com:5432/trains",
-        "variables/station": "Altona",
-        "variables/settings": json.dumps({"lines": [1, 3]}),
-    }
+    secrets = {"connections/vault": secrets_of.CONNECTION}
+    secrets |= {f"variables/{name}": value for name, value in secrets_of.VARIABLES.items()}
     put(providers, moto, service, secrets)
-    (airflow_home / "dags").mkdir()
-    shutil.copy(_DAGS / "secrets_of_aws.py", airflow_home / "dags")
     names = {"connections_prefix": "/airflow/connections", "variables_prefix": "/airflow/variables"}
-    environ = providers.environ(
-        AIRFLOW_HOME=str(airflow_home),
-        AIRFLOW__SECRETS__BACKEND=f"airflow.providers.amazon.aws.secrets.{backend}",
-        AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps(names | {"endpoint_url": moto, "region_name": "eu-central-1"}),
-        **_KEYS,
-    )
-    command = [providers.path / "bin/gnomon", "run", "secrets_of_aws", "-v"]
-    done = subprocess.run(command, env=environ, cwd=airflow_home, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "the password is ***" in done.stdout
-    assert "s3cr3t" not in done.stdout + done.stderr
+    arguments = names | {"endpoint_url": moto, "region_name": "eu-central-1"}
+    secrets_of.a_run(providers, airflow_home, f"airflow.providers.amazon.aws.secrets.{backend}", arguments, **_KEYS)
 
 
 def put(environment, url, service, secrets):

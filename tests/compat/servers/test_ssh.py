@@ -51,3 +51,10 @@ def test_files_there_and_back(remote):
     assert (remote.home / "deferred.csv").read_text() == text
     folder = Path(remote.api.get("/variables/remote_folder").json()["value"])
     assert not (folder / "incoming/deep/out.csv").exists()
+
+
+def test_sensors_that_defer_or_come_again(remote):
+    run = remote.run("sftp_waiting")
+    assert {name for name, state in run.states.items() if state != "success"} == {"never"}, run.why()
+    folder = remote.api.get("/variables/remote_folder").json()["value"]
+    assert run.xcom("decorated")["decorator_return_value"] == {"line": "S1", "found": [f"{folder}/arrivals/today.csv"]}

@@ -238,6 +238,21 @@ def test_providers_build_decorators_of_their_own(runner):
     assert runner.run_and_return(dag, "f") == "HELLO"
 
 
+def test_decorators_of_providers_are_always_told_of_multiple_outputs():
+    told = []
+
+    class Tells(DecoratedOperator, EmptyOperator):
+        def __init__(self, *, python_callable, **kwargs):
+            told.append(kwargs.pop("multiple_outputs"))
+            super().__init__(python_callable=python_callable, **kwargs)
+
+    with DAG("d"):
+        for given in ({}, {"multiple_outputs": True}):
+            task_decorator_factory(lambda: 1, decorated_operator_class=Tells, task_id=f"t{len(given)}", **given)()
+
+    assert told == [False, True]
+
+
 def test_determine_kwargs_takes_what_the_function_wants():
     assert determine_kwargs(lambda a, b: 0, [1], {"b": 2, "c": 3}) == {"b": 2}
     assert determine_kwargs(lambda a, **rest: 0, [1], {"b": 2, "c": 3}) == {"b": 2, "c": 3}

@@ -77,6 +77,12 @@ with DAG("http_deferrable", schedule=None, start_date=START, default_args={"http
         response_check=lambda response, task_instance: task_instance.task_id == "checked",
         response_filter=lambda response: response.json()["names"],
     )
+    HttpOperator(
+        task_id="pages", method="GET", endpoint="stations", pagination_function=next_page, response_filter=names
+    )
+    HttpOperator(
+        task_id="last_page", method="GET", endpoint="stations", pagination_function=next_page, data={"page": "3"}
+    )
     HttpSensor(task_id="sensor", endpoint="later/deferred", poke_interval=0.1, timeout=20)
     HttpSensor(task_id="never", endpoint="nowhere", poke_interval=0.1, timeout=1)
     HttpOperator(task_id="missing", method="GET", endpoint="nowhere")

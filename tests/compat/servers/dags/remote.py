@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 import pendulum
@@ -105,3 +107,29 @@ with DAG("sftp_files", schedule=None, start_date=START):
     )
 
     write() >> put >> [sensor, pattern] >> get >> deferred >> look() >> delete
+
+
+with DAG("sftp_waiting", schedule=None, start_date=START):
+    waits = {"sftp_conn_id": "files", "path": FOLDER + "/arrivals/today.csv", "timeout": 60}
+    SFTPSensor(task_id="deferred", deferrable=True, poke_interval=1, **waits)
+    SFTPSensor(task_id="rescheduled", mode="reschedule", poke_interval=1, **waits)
+    SFTPSensor(task_id="newer", newer_than=datetime(2020, 1, 1), deferrable=True, poke_interval=1, **waits)
+    SFTPSensor(task_id="never", deferrable=True, poke_interval=0.2, **waits | {"timeout": 1, "path": "/no such file"})
+
+    @task.sftp_sensor(task_id="decorated", deferrable=False, poke_interval=0.5, **waits)
+    def decorated(line, files_found=()):
+        return {"line": line, "found": files_found}
+
+    @task
+    def arrive():
+        """What the others wait for."""
+        SFTPHook(ssh_conn_id="files").get_conn().putfo(
+            BytesIO(b"1"), Variable.get("remote_folder") + "/arrivals/today.csv"
+        )
+
+    @task
+    def folder():
+        SFTPHook(ssh_conn_id="files").create_directory(Variable.get("remote_folder") + "/arrivals")
+
+    decorated(line="S1")
+    folder() >> arrive()

@@ -6,7 +6,7 @@ import pendulum
 
 from airflow.sdk import DAG, BaseHook, Variable, task
 
-with DAG("secrets_of_aws", schedule=None, start_date=pendulum.datetime(2024, 1, 1, tz="UTC")):
+with DAG("secrets_elsewhere", schedule=None, start_date=pendulum.datetime(2024, 1, 1, tz="UTC")):
 
     @task
     def read():
