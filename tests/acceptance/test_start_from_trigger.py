@@ -14,6 +14,7 @@ from sqlalchemy import select
 from gnomon.service import clock
 from gnomon.store import tables as t
 from gnomon.store.engine import Store, open_store
+from gnomon.store.task_instances import Selection
 from tests.acceptance.fault_runs import results, supervised, unfinished, wait_for
 
 
@@ -50,6 +51,12 @@ def test_no_process_before_the_trigger(
         file = instance(store, "file")
         assert (file.try_number, file.hostname, file.pid, file.queued_at) == (1, None, None, None)
         assert file.start_date is not None
+        store.task_instances.clear(Selection(dag_id="starts", task_ids=["file"]), clock.now())
+        wait_for(lambda: instance(store, "file").trigger_id not in (None, file.trigger_id))
+        assert (instance(store, "file").state, instance(store, "file").try_number) == ("deferred", 2)
+        with store.database.read() as connection:
+            mine = connection.execute(select(t.trigger.c.id).where(t.trigger.c.ti_id == file.id)).scalars().all()
+        assert mine == [instance(store, "file").trigger_id]
         (airflow_home / "r1").touch()
         wait_for(lambda: not unfinished(store), 60, lambda: results(store))
 
