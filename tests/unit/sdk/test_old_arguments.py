@@ -1,6 +1,8 @@
-"""Arguments of operators that DAG files written for Airflow 1 and 2 still give."""
+"""Arguments of operators as public DAG files give them, those written for Airflow 1 and 2 among them."""
 
 from __future__ import annotations
+
+import sys
 
 import pytest
 
@@ -8,6 +10,8 @@ from gnomon.sdk import DAG
 from gnomon.sdk.exceptions import RemovedInAirflow3Warning, RemovedInAirflow4Warning
 from gnomon.sdk.standard.bash import BashOperator
 from gnomon.sdk.standard.python import BranchPythonOperator, PythonOperator, ShortCircuitOperator
+from gnomon.sdk.standard.sensors import BashSensor
+from gnomon.sdk.standard.virtualenv import ExternalPythonOperator
 
 
 @pytest.mark.parametrize("operator", [PythonOperator, BranchPythonOperator, ShortCircuitOperator])
@@ -36,3 +40,19 @@ def test_a_function_gets_the_context_with_and_without_provide_context(runner):
 
     assert runner.run_and_return(dag, "with") == "2024-03-10 with"
     assert runner.run_and_return(dag, "false") == "2024-03-10 false"
+
+
+def test_a_script_of_a_sensor_and_a_text_of_a_function_are_no_names_of_templates(runner, tmp_path):
+    script = tmp_path / "check.sh"
+    script.write_text("#!/bin/sh\nexit 0\n")
+    script.chmod(0o755)
+
+    def first(text):
+        return text[:1]
+
+    with DAG("d") as dag:
+        BashSensor(task_id="sensor", bash_command=str(script))
+        ExternalPythonOperator(task_id="outside", python=sys.executable, python_callable=first, op_args=["notes.txt"])
+
+    assert runner.run_and_return(dag, "outside") == "n"
+    assert runner.run(dag, "sensor").state == "success"

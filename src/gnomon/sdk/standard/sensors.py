@@ -67,8 +67,8 @@ class BashSensor(BaseSensorOperator):
 
     __module__ = "airflow.providers.standard.sensors.bash"
 
+    # No template_ext, other than BashOperator: "/opt/check.sh" is the command itself.
     template_fields: Collection[str] = ("bash_command", "env")
-    template_ext = (".sh", ".bash")
 
     def __init__(
         self,

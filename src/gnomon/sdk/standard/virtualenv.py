@@ -50,8 +50,6 @@ class _BasePythonVirtualenvOperator(PythonOperator):
         AirflowException: the serializer is none of those.
     """
 
-    template_ext = (".txt",)
-
     def __init__(
         self,
         *,
@@ -230,6 +228,7 @@ class PythonVirtualenvOperator(_BasePythonVirtualenvOperator):
         "index_urls_from_connection_ids",
         "venv_cache_path",
     )
+    template_ext = (".txt",)
 
     def __init__(
         self,
