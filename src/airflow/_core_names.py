@@ -178,7 +178,7 @@ airflow.partition_mappers.chain gnomon.sdk.partitions ChainMapper
 airflow.partition_mappers.fixed_key gnomon.sdk.partitions FixedKeyMapper
 airflow.partition_mappers.identity gnomon.sdk.partitions IdentityMapper
 airflow.partition_mappers.product gnomon.sdk.partitions ProductMapper
-airflow.partition_mappers.temporal gnomon.sdk.partitions StartOfHourMapper StartOfDayMapper StartOfWeekMapper StartOfMonthMapper StartOfQuarterMapper StartOfYearMapper
+airflow.partition_mappers.temporal gnomon.sdk.partitions FanOutMapper StartOfHourMapper StartOfDayMapper StartOfWeekMapper StartOfMonthMapper StartOfQuarterMapper StartOfYearMapper
 airflow.partition_mappers.wait_policy gnomon.sdk.partitions WaitPolicy WaitForAll MinimumCount
 airflow.partition_mappers.window gnomon.sdk.partitions Window HourWindow DayWindow WeekWindow MonthWindow QuarterWindow YearWindow SegmentWindow
 airflow.timetables.simple gnomon.sdk.timetables PartitionedAtRuntime PartitionedAssetTimetable
