@@ -171,8 +171,10 @@ def test_one_task_by_itself(course):
 
 
 def test_dags_test_can_leave_tasks_out(course):
-    said = course.ok("airflow", "dags", "test", "my_dag", "2026-01-01", "--mark-success-pattern", "print_[ab]")
+    pattern = ("--mark-success-pattern", "print_[ab]")
+    said = course.ok("airflow", "dags", "test", "my_dag", "2026-01-01", *pattern, "--show-dagrun")
     assert "✔ my_dag success" in said
+    assert said.count('fillcolor="green"') == said.count("shape=rectangle") > 2
 
 
 def test_providers_list_works_as_the_course_types_it(project):

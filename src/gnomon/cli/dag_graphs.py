@@ -29,7 +29,7 @@ def show(dag_id: DagId, save: _Save = None, imgcat: _Imgcat = False, verbose: Ve
         latest = store.dags.latest_version(dag_id)
     if latest is None:
         raise CommandError(f"DAG {dag_id} has not been parsed yet")
-    _give(as_dot(decode(latest[1])), save, imgcat)
+    give(as_dot(decode(latest[1])), save, imgcat)
 
 
 def show_dependencies(save: _Save = None, imgcat: _Imgcat = False, verbose: Verbose = False) -> None:
@@ -39,21 +39,27 @@ def show_dependencies(save: _Save = None, imgcat: _Imgcat = False, verbose: Verb
 
     with opened() as store:
         found = [store.dags.latest_version(dag.dag_id) for dag in store.dags.all()]
-    _give(dependencies_as_dot([decode(one[1]) for one in found if one is not None]), save, imgcat)
+    give(dependencies_as_dot([decode(one[1]) for one in found if one is not None]), save, imgcat)
 
 
-def _give(text: str, save: str | None, imgcat: bool) -> None:
+def give(text: str, save: str | None = None, imgcat: bool = False, *, option: str = "-s/--save") -> None:
+    """Print a picture in DOT, write it to a file, or show it in the terminal.
+
+    Raises:
+        CommandError: a program that is needed is not installed, or the options contradict each other.
+    """
     if save is not None and imgcat:
         raise CommandError("-s/--save and --imgcat cannot be combined", exit_code=2)
     if imgcat:
-        _run(["imgcat"], _picture(text, "png", "--imgcat"), "--imgcat")
+        option = option if "imgcat" in option else "--imgcat"
+        _run(["imgcat"], _picture(text, "png", option), option)
     elif save is None:
         print(text)
     else:
         kind = Path(save).suffix.lstrip(".").lower()
         if not kind:
-            raise CommandError(f"-s/--save: {save} needs an ending such as .dot or .png", exit_code=2)
-        drawn = f"{text}\n".encode() if kind in ("dot", "gv") else _picture(text, kind, "-s/--save")
+            raise CommandError(f"{option}: {save} needs an ending such as .dot or .png", exit_code=2)
+        drawn = f"{text}\n".encode() if kind in ("dot", "gv") else _picture(text, kind, option)
         Path(save).write_bytes(drawn)
         print(f"File {save} saved")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnomon.cli import dag_files, dag_graphs, output
-from gnomon.cli.arguments import Bundles, DagId, DateOrRun, Yes, compile_regex, confirmed, json_object
+from gnomon.cli import dag_files, dag_graphs, dag_test, output
+from gnomon.cli.arguments import Bundles, DagId, DateOrRun, Yes, confirmed, json_object
 from gnomon.cli.errors import CommandError, did_you_mean
 from gnomon.cli.lazy import application
 from gnomon.cli.opening import dag_of, find_run, opened, parse_date, run_of
@@ -21,7 +21,6 @@ from gnomon.service import clock
 if TYPE_CHECKING:
     from gnomon.store.engine import Store
     from gnomon.store.records import Run
-    from gnomon.wire.dag import SerializedDag
 
 app = application("List, trigger, pause, test and inspect DAGs and their runs.")
 
@@ -461,29 +460,4 @@ def _runs_about(store: Store, dag_id: str, key: str | None, start: str | None, e
 # ----------------------------------------------------------------------------------------------------- trying
 
 
-@app.command("test")
-def try_dag(
-    dag_id: DagId,
-    logical_date: Annotated[str | None, typer.Argument(help="The logical date; now, unless given.")] = None,
-    conf: Annotated[str | None, typer.Option("-c", "--conf", help="The run's conf, as JSON.")] = None,
-    dagfile: Annotated[str | None, typer.Option("-f", "--dagfile-path", help="The DAG's file.")] = None,
-    mark_success: Annotated[
-        str | None, typer.Option("--mark-success-pattern", help="Do not run tasks that match; they succeed.")
-    ] = None,
-    bundle_name: Bundles = None,
-    use_executor: Annotated[bool, typer.Option("--use-executor", hidden=True)] = False,
-    verbose: Verbose = False,
-) -> None:
-    """Run a DAG once, here and now, with a private database; variables and connections are those of this one."""
-    from gnomon.cli.run import run_once
-
-    pattern = compile_regex(mark_success, "--mark-success-pattern") if mark_success else None
-
-    def mark(dag: SerializedDag) -> None:
-        for task in dag.tasks:
-            if pattern is not None and pattern.search(task.task_id):
-                task.inline = True  # succeeds without a process, as an EmptyOperator does
-
-    moment = parse_date(logical_date, "logical_date") if logical_date else None
-    given = json_object(conf, "-c/--conf") if conf else {}
-    raise typer.Exit(run_once(dag_id, file=dagfile, conf=given, logical_date=moment, shape=mark))
+app.command("test")(dag_test.try_dag)

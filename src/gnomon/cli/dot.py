@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gnomon.wire.dag import SerializedDag
@@ -13,11 +13,22 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def as_dot(dag: SerializedDag) -> str:
-    """Return a DAG in the DOT language."""
+#: Colours of states, as Airflow's pictures have them; X11 names.
+_OF_STATES = {
+    "success": "green",
+    "failed": "red",
+    "skipped": "hotpink",
+    "upstream_failed": "orange",
+    "removed": "lightgrey",
+}
+
+
+def as_dot(dag: SerializedDag, states: Mapping[str, str | None] | None = None) -> str:
+    """Return a DAG in the DOT language; with the states of tasks, in their colours."""
+    fills = {task_id: _OF_STATES.get(state or "", "white") for task_id, state in (states or {}).items()}
     lines = [f"digraph {quoted(dag.dag_id)} {{", f"\tgraph [label={quoted(dag.dag_id)} labelloc=t rankdir=LR]"]
     for task in dag.tasks:
-        look = f"color={quoted(task.ui_fgcolor)} fillcolor={quoted(task.ui_color)} shape=rectangle"
+        look = f"color={quoted(task.ui_fgcolor)} fillcolor={quoted(fills.get(task.task_id, task.ui_color))} shape=rectangle"
         lines.append(f'\t{quoted(task.task_id)} [{look} label={quoted(task.task_id)} style="filled,rounded"]')
     for task in dag.tasks:
         lines += [f"\t{quoted(up)} -> {quoted(task.task_id)}" for up in task.upstream]

@@ -91,6 +91,7 @@ def run_once(
     verbose: bool = False,
     shape: Shape = lambda dag: None,
     env: str | None = None,
+    at_end: Callable[[SerializedDag, list[TaskInstance]], None] = lambda dag, instances: None,
 ) -> int:
     """Run a DAG once on a private store and show it; return the exit code.
 
@@ -103,6 +104,7 @@ def run_once(
         verbose: show the logs of all tasks.
         shape: changes the DAG before it runs.
         env: an env file.
+        at_end: is shown what came of it.
     """
     from gnomon.cli.run_view import RunView
 
@@ -120,6 +122,7 @@ def run_once(
             print(json.dumps(outcome(finished, instances), ensure_ascii=False))
         else:
             view.conclude(finished, instances, logs_of_all=verbose)
+        at_end(dag, instances)
     return 0 if finished.state == "success" else 1
 
 

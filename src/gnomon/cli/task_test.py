@@ -86,14 +86,13 @@ def _finished(chosen: Chosen, view: Any, *, params: dict[str, Any] | None = None
     if real is None and chosen.logical_date_or_run_id is not None:
         moment = parse_date(chosen.logical_date_or_run_id, "logical_date_or_run_id")
     shape = _only(chosen, pushed)
-    with prepared(chosen.dag_id, None, shape, None) as (store, worker, dag):
+    with interruptible(), prepared(chosen.dag_id, None, shape, None) as (store, worker, dag):
         conf = _conf_of(real) | (params or {})
         created = create_run(dag, conf, moment, store) if real is None else _like(real, conf, store)
         _copy(pushed, created, store)
         if chosen.map_index >= 0:
             make_instance(store.database, created.id, chosen.task_id, chosen.map_index)
-        with interruptible():
-            finished = asyncio.run(until_over(created, store, view, worker))
+        finished = asyncio.run(until_over(created, store, view, worker))
         view.show(finished, store.task_instances.of_run(finished.id))
         yield store, finished, dag.tasks[0]
 
