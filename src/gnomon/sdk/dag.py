@@ -200,7 +200,8 @@ class DAG(DagTasks):
         typed("end_date", end_date, datetime)
         self._zone = first.tzinfo if first is not None else None
         self.start_date = timezone.convert_to_utc(first)
-        self.end_date = timezone.convert_to_utc(end_date if end_date is not None else self.default_args.get("end_date"))
+        # Other than the first one, the last one in default_args is that of each task, which may have its own.
+        self.end_date = timezone.convert_to_utc(end_date)
         for name in ("start_date", "end_date"):
             if name in self.default_args:
                 self.default_args[name] = timezone.convert_to_utc(self.default_args[name])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.model.schedule import schedule_of
 from gnomon.sdk import DAG, Param, dag, task
 from gnomon.sdk.authoring import DagContext
 from gnomon.sdk.exceptions import (
@@ -14,6 +15,7 @@ from gnomon.sdk.exceptions import (
     RemovedInAirflow4Warning,
     TaskNotFound,
 )
+from gnomon.sdk.serialization import serialize_dag
 from gnomon.sdk.standard.bash import BashOperator
 from gnomon.sdk.standard.empty import EmptyOperator
 
@@ -137,6 +139,16 @@ def test_a_task_begins_no_earlier_and_ends_no_later_than_its_dag():
 
     dates = {one.task_id: (one.start_date.month, one.end_date.month) for one in made.tasks}
     assert dates == {"wider": (3, 9), "narrower": (4, 5), "mapped": (3, 9)}
+
+
+def test_a_last_date_in_default_args_is_one_of_tasks_only():
+    with DAG("d", schedule="@daily", default_args={"start_date": START, "end_date": datetime(2024, 2, 1)}) as made:
+        EmptyOperator(task_id="usual")
+        EmptyOperator(task_id="later", end_date=datetime(2024, 3, 1))
+
+    assert made.end_date is None
+    assert [one.end_date.month for one in made.tasks] == [2, 3]
+    assert schedule_of(serialize_dag(made), 3).latest == datetime(2024, 3, 1, tzinfo=UTC)
 
 
 def test_catchup_needs_a_start_date():
