@@ -134,7 +134,8 @@ def list_import_errors(
 
 @app.command("list-runs")
 def list_runs(
-    dag_id: DagId,
+    dag_id: Annotated[str | None, typer.Argument(help="The id of the DAG.")] = None,
+    old_dag_id: Annotated[str | None, typer.Option("-d", "--dag-id", hidden=True)] = None,
     state: Annotated[RunState | None, typer.Option("--state", help="Only runs in this state.")] = None,
     no_backfill: Annotated[bool, typer.Option("--no-backfill", help="Leave backfill runs out.")] = False,
     start_date: Annotated[str | None, typer.Option("-s", "--start-date", help="Logical dates from here.")] = None,
@@ -143,6 +144,9 @@ def list_runs(
     verbose: Verbose = False,
 ) -> None:
     """List the runs of a DAG, the newest first."""
+    dag_id = dag_id or old_dag_id  # Airflow 2 has it as an option
+    if dag_id is None:
+        raise CommandError("airflow dags list-runs needs DAG_ID", exit_code=2)
     first = parse_date(start_date, "-s/--start-date") if start_date else None
     last = parse_date(end_date, "-e/--end-date") if end_date else None
     with opened() as store:

@@ -23,7 +23,7 @@ def _group() -> None:
 @app.command("clear")
 def clear(
     dag_id: Annotated[str, typer.Option("-d", "--dag-id", help="The id of the DAG.")],
-    run_id: Annotated[str | None, typer.Option("--run-id", help="Only this run.")] = None,
+    run_id: Annotated[str | None, typer.Option("-r", "--run-id", help="Only this run.")] = None,
     start_date: Annotated[str | None, typer.Option("-s", "--start-date", help="First partition date.")] = None,
     end_date: Annotated[str | None, typer.Option("-e", "--end-date", help="Last partition date.")] = None,
     partition_key: Annotated[str | None, typer.Option("-k", "--partition-key", help="Only runs of this key.")] = None,

@@ -14,6 +14,7 @@ from gnomon.cli.errors import CommandError, did_you_mean
 from gnomon.cli.lazy import application
 from gnomon.cli.opening import opened
 from gnomon.cli.output import Format, Output, Verbose
+from gnomon.cli.replaced import TEAMS
 
 if TYPE_CHECKING:
     from gnomon.store.engine import Store
@@ -49,10 +50,13 @@ def set_pool(
     include_deferred: Annotated[
         bool, typer.Option("--include-deferred", help="Deferred tasks take slots as well.")
     ] = False,
+    team_name: Annotated[str | None, typer.Option("--team-name", hidden=True)] = None,
     output_format: Output = Format.TABLE,
     verbose: Verbose = False,
 ) -> None:
     """Create or change a pool."""
+    if team_name is not None:
+        raise CommandError(f"--team-name: {TEAMS}", exit_code=2)
     with opened() as store:
         store.pools.set(pool, slots, description, include_deferred)
     print(f"Pool {pool} created")

@@ -35,6 +35,22 @@ def test_there_are_no_teams_to_list(airflow):
     assert airflow("teams", "list", "-o", "json") == (0, "[]\n", "")
 
 
+def test_a_pool_cannot_be_that_of_a_team(airflow):
+    code, _, said = airflow("pools", "set", "p", "1", "x", "--team-name", "red")
+    assert (code, said[:40]) == (2, "Error: --team-name: teams are not there:")
+    assert airflow("pools", "get", "p")[0] == 1
+
+
+def test_the_dag_of_list_runs_may_be_an_option_as_in_airflow_2(airflow):
+    for arguments, code, first in (
+        (("--dag-id", "none"), 1, "Error: there is no DAG 'none'"),
+        (("none",), 1, "Error: there is no DAG 'none'"),
+        ((), 2, "Error: airflow dags list-runs needs DAG_ID"),
+    ):
+        got, _, said = airflow("dags", "list-runs", *arguments)
+        assert (got, said[: len(first)]) == (code, first)
+
+
 @pytest.mark.parametrize("name", ["init", "upgrade"])
 def test_airflow_2_calls_the_migration_otherwise(airflow, name):
     assert airflow("db", name)[0] == 0
