@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from gnomon.cli.errors import CommandError
@@ -29,6 +30,18 @@ _JSON_KEYS = {
     "uri": "uri",
     "conn_uri": "uri",
 }
+_LONGEST_ID = 250
+
+
+def check_id(conn_id: str) -> None:
+    """Do nothing if a connection may be called this; the rule is Airflow's.
+
+    Raises:
+        CommandError: it may not.
+    """
+    if len(conn_id) > _LONGEST_ID or re.fullmatch(r"[\w#!()\-.:/\\]+", conn_id) is None:
+        allowed = f"up to {_LONGEST_ID} letters, digits and _ # ! ( ) - . : / \\"
+        raise CommandError(f"connection id {conn_id!r}: it may have {allowed}", exit_code=2)
 
 
 def from_uri(conn_id: str, uri: str, *, where: str = "the URI") -> Connection:

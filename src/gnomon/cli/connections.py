@@ -102,6 +102,7 @@ def add(
 
     fields = {"type": conn_type, "host": host, "login": login, "password": password, "schema": schema, "port": port}
     _check_choice(uri, as_json, fields, extra)
+    form.check_id(conn_id)
     if extra is not None:
         output.read_json(extra, "--conn-extra")
     if as_json is not None:

@@ -60,7 +60,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "tasks failed-deps": ("airflow tasks failed-deps orders load manual__2026-01-31T06:00:00+00:00",),
     "tasks state": ("airflow tasks state orders load 2026-01-31",),
     "tasks clear": ("airflow tasks clear orders --task-regex '^load' --downstream --yes",),
-    "variables set": ("airflow variables set greeting hello", "airflow variables set --json limits '{\"rows\": 100}'"),
+    "variables set": (
+        "airflow variables set greeting hello",
+        "airflow variables set limits '{\"rows\": 100}' --description 'per load'",
+    ),
     "variables get": ("airflow variables get greeting", "airflow variables get greeting --default none"),
     "variables import": ("airflow variables import variables.json",),
     "variables export": ("airflow variables export variables.json",),

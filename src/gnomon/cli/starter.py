@@ -162,9 +162,12 @@ def free_port(wanted: int, *, host: str, must: bool) -> int:
     """Return `wanted` if nobody listens on it, else the next free port.
 
     Raises:
-        CommandError: it is taken, and `must` says that no other will do.
+        CommandError: it is no port, or it is taken and `must` says that no other will do.
     """
-    if wanted == 0 or _is_free(wanted, host):
+    if not 0 < wanted < 65536:
+        where = "-p/--port" if must else "[api] port"
+        raise CommandError(f"{where}: {wanted} is no port; it must be from 1 to 65535", exit_code=2)
+    if _is_free(wanted, host):
         return wanted
     if must:
         raise CommandError(f"-p/--port: port {wanted} is in use by another program")

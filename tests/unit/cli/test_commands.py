@@ -165,6 +165,14 @@ def test_connection_options_that_do_not_fit(airflow, options, message):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("conn_id", ["two words", "<script>", "", "x" * 251])
+def test_connection_ids_are_those_of_airflow(airflow, conn_id):
+    code, out, err = airflow("connections", "add", conn_id, "--conn-type", "http")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: connection id {conn_id!r}: it may have up to 250 letters, digits and _ # !")
+    assert airflow("connections", "add", "my-db.prod:1/a(b)#!", "--conn-type", "http")[0] == 0
+
+
 def test_pools(airflow, tmp_path):
     assert airflow("pools", "set", "etl", "3", "for loads")[1] == "Pool etl created\n"
     assert airflow("pools", "set", "none", "-1", "no limit")[0] == 0
