@@ -49,7 +49,8 @@ class Listener:
     @hookimpl
     def on_asset_event_emitted(self, asset_event):
         e = asset_event
-        note("on_asset_event_emitted", name=e.asset.name, extra=e.extra, key=e.partition_key, task=e.source_task_id)
+        note("on_asset_event_emitted", name=e.asset.name, extra=e.extra, key=e.partition_key, task=e.source_task_id,
+             aliases=[alias.name for alias in e.source_aliases])
     @hookimpl
     def on_task_instance_success(self, previous_state, task_instance):
         note("on_task_instance_success", before=previous_state, **of(task_instance))
@@ -81,6 +82,11 @@ with DAG("told", schedule=None, is_paused_upon_creation=False):
     @task
     def second(): pass
     first() >> second()
+with DAG("works", schedule=None, is_paused_upon_creation=False):
+    @task(outlets=[Asset.ref(name="leaf"), Asset.ref(name="unknown"), AssetAlias("scent")])
+    def works(outlet_events):
+        outlet_events[AssetAlias("scent")].add(Asset("petal"), extra={"n": 2})
+    works()
 """
 
 
@@ -89,7 +95,7 @@ def running(airflow_home: Path, database_url: str) -> Iterator[Standalone]:
     (airflow_home / "plugins").mkdir()
     (airflow_home / "plugins" / "own.py").write_text(_PLUGIN)
     settings = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url}
-    with Standalone(airflow_home, {"told.py": _DAG}, waits_for=["told"], settings=settings) as running:
+    with Standalone(airflow_home, {"told.py": _DAG}, waits_for=["told", "works"], settings=settings) as running:
         yield running
 
 
@@ -135,6 +141,7 @@ def test_listeners_hear_of_assets_marks_and_processes(running: Standalone, airfl
     assert emitted["extra"]["n"] == 1
     until(airflow_home, "on_asset_changed", name="leaf")
 
+    _tasks_tell_themselves(running, airflow_home, made["pid"])
     _tasks_are_marked(running, airflow_home)
     _runs_are_marked(running, airflow_home)
 
@@ -144,6 +151,15 @@ def test_listeners_hear_of_assets_marks_and_processes(running: Standalone, airfl
     running.process.wait(SECONDS)
     stopped = [one["job"] for one in heard(airflow_home) if one["hook"] == "before_stopping" and one["ended"]]
     assert "DagProcessorJob" in stopped
+
+
+def _tasks_tell_themselves(running: Standalone, home: Path, host: int) -> None:
+    assert running.wait(running.trigger("works"))["state"] == "success"
+    (petal,) = until(home, "on_asset_event_emitted", name="petal")
+    assert petal.items() >= {"aliases": ["scent"], "extra": {"n": 2}, "task": "works", "key": None}.items()
+    (leaf,) = until(home, "on_asset_event_emitted", name="leaf", task="works")
+    assert petal["pid"] == leaf["pid"] != host
+    until(home, "on_asset_created", name="petal")  # the event has made it
 
 
 def _tasks_are_marked(running: Standalone, home: Path) -> None:

@@ -46,25 +46,43 @@ def ended(piece: Try, state: str, outcome: wire.Outcome) -> None:
 
 
 def _asset_changed(piece: Try, event: dict[str, Any]) -> None:
-    """Say that a task has updated an asset; what the control side makes of it is not known here."""
-    from gnomon.sdk.assets import Asset
+    """Say that a task has updated an asset, as the control side is about to note it."""
+    from gnomon.sdk.assets import AssetAlias
     from gnomon.sdk.listener_specs import AssetEvent
 
-    key = event.get("dest_asset_key")
-    if key is None:
-        return  # a reference; only the control side knows to which asset
-    known = [one for one in piece.task.outlets if isinstance(one, Asset) and one.name == key["name"]]
-    asset = known[0] if known else Asset(name=key["name"], uri=key["uri"])
+    asset = _asset_of(piece, event)
+    if asset is None:
+        return  # a reference to none that is active
     extra = event.get("extra") or {}
     if isinstance(extra, str):
         extra = json.loads(extra)
-    ti = piece.ti
+    ti, run, alias = piece.ti, piece.ti.dag_run, event.get("source_alias_name")
     listeners.tell("on_asset_changed", asset=asset)
     listeners.tell("on_dataset_changed", dataset=asset)
-    listeners.tell(
-        "on_asset_event_emitted",
-        asset_event=AssetEvent(asset, extra, ti.dag_id, ti.task_id, ti.run_id, ti.map_index),
-    )
+    key = event.get("partition_key")
+    key = run.partition_key if key is None else key
+    told = AssetEvent(
+        asset, extra, ti.dag_id, ti.task_id, ti.run_id, ti.map_index,
+        source_aliases=[] if alias is None else [AssetAlias(alias)],
+        partition_key=key,
+        partition_date=run.partition_date if key == run.partition_key else None,
+    )  # fmt: skip
+    listeners.tell("on_asset_event_emitted", asset_event=told)
+
+
+def _asset_of(piece: Try, event: dict[str, Any]) -> Any:
+    from gnomon.sdk.assets import Asset, AssetNameRef, AssetUriRef
+    from gnomon.sdk.runtime.asset_events import resolved
+
+    key = event.get("dest_asset_key")
+    if key is None:
+        ref = event["ref"]
+        try:
+            return resolved(AssetNameRef(ref["name"]) if ref.get("name") else AssetUriRef(ref["uri"]))
+        except RuntimeError:
+            return None
+    known = [one for one in piece.task.outlets if isinstance(one, Asset) and one.name == key["name"]]
+    return known[0] if known else Asset(name=key["name"], uri=key["uri"])
 
 
 def of_callback(workload: wire.CallbackWorkload, run: DagRun, dag: Any, ti: Any, error: str) -> None:
