@@ -163,7 +163,7 @@ def attribute_getter(module: str) -> Callable[[str], Any]:
         if home is None and not (name.startswith("__") or module == "airflow.sdk"):
             home = _home_in(retired().names(module), name)
         if home is None:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+            return _module_below(module, name)
         value = _object_at(home, f"{module}.{name}")
         if home.warning is None:
             sys.modules[module].__dict__[name] = value
@@ -172,6 +172,17 @@ def attribute_getter(module: str) -> Callable[[str], Any]:
         return value
 
     return __getattr__
+
+
+def _module_below(module: str, name: str) -> ModuleType:
+    """Import a module that was not imported yet: `import airflow` brings airflow.utils.dates with it there."""
+    path = f"{module}.{name}"
+    if not name.startswith("__") and (path in CURRENT or (module != "airflow.sdk" and path in retired())):
+        try:
+            return import_module(path)
+        except ModuleNotFoundError:
+            pass  # it is in a provider package that is not installed
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
 def _home_in(names: dict[str, Home], name: str) -> Home | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 import warnings
 from datetime import datetime, timedelta
 
@@ -84,3 +86,11 @@ def test_every_module_that_is_a_whole_home_can_be_imported_with_a_star():
                     empty.append(module)
 
     assert empty == []
+
+
+def test_modules_below_airflow_are_there_without_an_import_of_each():
+    text = "import airflow; print(airflow.utils.dates.days_ago(1).hour, airflow.models.dag.DAG.__name__, hasattr(airflow, 'no'))"
+
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", text], capture_output=True, text=True, check=False)
+
+    assert done.stdout == "0 DAG False\n", done.stderr
