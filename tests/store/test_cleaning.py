@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gnomon.store import tables as t
-from gnomon.store.asset_tables import asset, asset_event, asset_queue
+from gnomon.store.asset_tables import asset, asset_event, asset_queue, partition_arrival
 from gnomon.store.cleaning import PREFIX, WITHOUT_ROWS, Cleaner, Cleaning, archive_name, chosen, rules
 from gnomon.store.engine import Store
 from gnomon.store.records import Run
@@ -223,14 +223,18 @@ def test_import_errors_of_files_stay(store: Store, cleaner: Cleaner) -> None:
 def test_asset_events_that_a_dag_waits_with_stay(store: Store, cleaner: Cleaner, a_dag: Callable[..., object]) -> None:
     a_dag("a")
     with store.database.write() as conn:
-        for number in (1, 2):
+        for number in (1, 2, 3):
             made = {"created_at": OLD, "updated_at": OLD}
             conn.execute(asset.insert().values(id=number, name=f"n{number}", uri=f"u{number}", **made))
-            conn.execute(asset_event.insert().values(asset_id=number, timestamp=days(1), source_dag_id="a"))
+            event = {"id": number, "asset_id": number, "timestamp": days(1), "source_dag_id": "a"}
+            conn.execute(asset_event.insert().values(event))
         conn.execute(asset_queue.insert().values(dag_id="a", asset_id=2, created_at=days(1), updated_at=days(1)))
+        # Its partition is being asked for.
+        arrival = {"dag_id": "a", "event_id": 3, "asset_id": 3, "source_key": "k", "definition": "", "created_at": OLD}
+        conn.execute(partition_arrival.insert().values(arrival))
     assert clean(cleaner, "asset_event") == {"asset_event": 1}
     with store.database.read() as conn:
-        assert list(conn.execute(select(asset_event.c.asset_id)).scalars()) == [2]
+        assert sorted(conn.execute(select(asset_event.c.asset_id)).scalars()) == [2, 3]
 
 
 def test_logs_and_triggers(store: Store, cleaner: Cleaner, old_run: Callable[..., Run]) -> None:

@@ -32,7 +32,13 @@ from sqlalchemy import column as column_clause
 from sqlalchemy import table as table_clause
 
 from gnomon.store import tables as t
-from gnomon.store.asset_tables import asset_event, asset_queue, dag_run_asset_event, partition_event
+from gnomon.store.asset_tables import (
+    asset_event,
+    asset_queue,
+    dag_run_asset_event,
+    partition_arrival,
+    partition_event,
+)
 from gnomon.store.database import Database
 from gnomon.store.deadline_tables import deadline
 from gnomon.store.state_tables import task_state
@@ -192,6 +198,7 @@ def _other_rules(now: datetime) -> list[Rule]:
             where=(
                 event.c.id.not_in(by_active),
                 event.c.id.not_in(select(partition_event.c.event_id)),
+                event.c.id.not_in(select(partition_arrival.c.event_id)),
                 ~queued,
             ),
             keeps="those that a DAG waits with, or a run has that has not ended",
