@@ -101,6 +101,7 @@ def deployment(request: pytest.FixtureRequest, providers: Environment) -> Iterat
             "DO_NOT_TRACK": "1",
             # Cosmos asks dbt while the file is imported.
             "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+            "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "180",
         }
     with running_deployment(providers, **environ) as deployment:
         yield deployment
