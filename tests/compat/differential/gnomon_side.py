@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import DAG
+from gnomon.model.backfills import runs_of
 from gnomon.model.graph import Graph
 from gnomon.model.retry import retry_delay
 from gnomon.model.run import LiveRun
 from gnomon.model.states import DagRunType
-from gnomon.model.timetables import DataInterval, build, run_id, type_of
+from gnomon.model.timetables import DataInterval, TimetableError, build, run_id, type_of
 from gnomon.sdk.serialization import serialize_dag
 from gnomon.wire import dag as wire
 from tests.compat.differential.both import (
@@ -86,6 +87,24 @@ def run_ids(case: dict[str, Any]) -> Any:
     after = datetime.fromisoformat(case["run_after"])
     made = run_id(DagRunType(case["type"]), run_after=after, logical_date=after, salt="", profile=3)
     return [made, str(type_of(made)), str(type_of(case["run_id"]))]
+
+
+def backfill(case: dict[str, Any]) -> Any:
+    data = _as_data(DAG("d", schedule=schedules.schedule(case), start_date=schedules.moment(case["start"])))
+    first, last = (datetime.fromisoformat(case[name]) for name in ("from", "to"))
+    backwards, now = case["backwards"], datetime.fromisoformat(case["now"])
+    try:
+        found = runs_of(
+            build(data.timetable), earliest=first, latest=last, backwards=backwards, now=now, profile=3, salt=""
+        )
+    except TimetableError:
+        found = []  # Airflow logs an expression that never comes due
+    return schedules.shortened(
+        [
+            [run.run_after, run.logical_date, *(run.data_interval or (None, None)), *(run.partition or (None, None))]
+            for run in found
+        ]
+    )
 
 
 def backoff(case: dict[str, Any]) -> Any:
@@ -168,6 +187,7 @@ SUBJECTS = {
     "manual intervals": manual,
     "schedules in words": descriptions,
     "run ids": run_ids,
+    "dates of backfills": backfill,
     "retry delays": backoff,
     "priority weights": weights,
     "runs": run,

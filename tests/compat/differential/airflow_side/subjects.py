@@ -11,6 +11,7 @@ SUBJECTS = {
     "manual intervals": timing.manual,
     "schedules in words": timing.descriptions,
     "run ids": timing.run_ids,
+    "dates of backfills": timing.backfill,
     "retry delays": planning.backoff,
     "priority weights": planning.weights,
     "runs": planning.run,

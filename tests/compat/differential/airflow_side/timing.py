@@ -11,8 +11,10 @@ from unittest.mock import patch
 import pendulum
 from both import schedules
 
+from airflow.models import backfill as models_backfill
 from airflow.sdk import DAG
 from airflow.serialization.encoders import coerce_to_core_timetable
+from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables import events, interval, simple, trigger
 from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow.utils.types import DagRunType
@@ -88,3 +90,21 @@ def run_ids(case: dict[str, Any]) -> Any:
         run_type=DagRunType(case["type"]), run_after=after, data_interval=DataInterval(after, after)
     )
     return [made, str(DagRunType.from_run_id(made)), str(DagRunType.from_run_id(case["run_id"]))]
+
+
+def backfill(case: dict[str, Any]) -> Any:
+    """Return the runs that a backfill is to make."""
+    dag = DAG("d", schedule=schedules.schedule(case), start_date=_aware(case["start"]))
+    core = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    now, bounds = _aware(case["now"]), {"from_date": _aware(case["from"]), "to_date": _aware(case["to"])}
+    with _at(now), patch.object(models_backfill.timezone, "utcnow", lambda: now):
+        found = models_backfill._get_info_list(reverse=case["backwards"], dag=core, **bounds)
+    spans = [(info, info.data_interval) for info in found]
+    return schedules.shortened(
+        [
+            [info.run_after, info.logical_date]
+            + ([None, None] if span is None else [span.start, span.end])
+            + [info.partition_key, info.partition_date]
+            for info, span in spans
+        ]
+    )

@@ -9,6 +9,7 @@ from dateutil.relativedelta import relativedelta
 
 from airflow.sdk import (
     CronDataIntervalTimetable,
+    CronPartitionTimetable,
     CronTriggerTimetable,
     DeltaDataIntervalTimetable,
     DeltaTriggerTimetable,
@@ -30,6 +31,10 @@ def timetable(case: dict[str, Any]) -> Any:
     if isinstance(immediately, (int, float)) and not isinstance(immediately, bool):
         immediately = timedelta(seconds=immediately)
     kind = case["kind"]
+    if kind == "cron_partition":
+        return CronPartitionTimetable(
+            case["crons"][0], timezone=zone, run_offset=case["offset"], key_format=case["form"]
+        )
     if kind == "cron_trigger":
         interval = distance(case["interval"])
         return CronTriggerTimetable(case["crons"][0], timezone=zone, interval=interval, run_immediately=immediately)
@@ -63,3 +68,9 @@ def moment(text: str | None) -> datetime | None:
 def written(value: datetime | None) -> str | None:
     """Return a time as it is compared: in UTC."""
     return None if value is None else value.astimezone(UTC).isoformat()
+
+
+def shortened(runs: list[list[Any]]) -> list[Any]:
+    """Return how many runs there are, the first ones and the last ones, in JSON."""
+    ends = [*runs[:4], *runs[4:][-3:]]
+    return [len(runs), *([part if isinstance(part, str) else part and written(part) for part in run] for run in ends)]

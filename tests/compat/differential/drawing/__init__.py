@@ -13,6 +13,7 @@ SUBJECTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "manual intervals": times.timetables(),
     "schedules in words": times.described(),
     "run ids": times.run_ids(),
+    "dates of backfills": times.backfills(),
     "retry delays": times.backoffs(),
     "priority weights": dags.wired(),
     "wiring": dags.wired(),

@@ -113,6 +113,27 @@ def timetables(draw: Any) -> dict[str, Any]:
 
 
 @st.composite
+def backfills(draw: Any) -> dict[str, Any]:
+    """Draw a timetable and the bounds of a backfill; what is to come is part of some."""
+    case = draw(schedules())
+    case["crons"] = [" ".join(cron.split()[:5]) for cron in case["crons"]]  # no seconds: there would be too many runs
+    if not isinstance(case["delta"], dict):
+        case["delta"] = max(900, case["delta"])
+    if draw(st.integers(0, 4)) == 0:
+        case["kind"] = "cron_partition"
+        case["form"] = draw(st.sampled_from(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%j"]))
+        case["offset"] = draw(st.integers(-2, 2))
+    first = draw(moments())
+    last = first + draw(st.timedeltas(timedelta(0), timedelta(days=2)))
+    # Airflow makes partitions that are still to come, too: see docs/gaps.md.
+    later = timedelta(days=4) if case["kind"] == "cron_partition" else draw(st.sampled_from([1, 4])) * timedelta(days=1)
+    case |= {"from": first.isoformat(), "to": last.isoformat(), "now": (first + later).isoformat()}
+    case["start"] = draw(st.sampled_from([None, first.isoformat(), (first + timedelta(days=1)).isoformat()]))
+    case["backwards"] = draw(st.booleans())
+    return case
+
+
+@st.composite
 def described(draw: Any) -> dict[str, Any]:
     """Draw a schedule whose words are compared."""
     texts = st.sampled_from([*PRESETS, "@once", "@continuous", None])
