@@ -109,7 +109,9 @@ def test_without_a_listener_nothing_is_written_and_nothing_started(store: Store,
         # Before a file was parsed, nobody knows: what happens once in a process's life waits for that.
         job = store.jobs.start("SchedulerJob", hostname="h", pid=1, now=clock.now())
         announce(store, "leaf")
-        assert [one.kind for one in store.announcements.waiting()] == ["starting"]
+        killed = store.jobs.start("TriggererJob", hostname="h", pid=2, now=clock.now())
+        store.jobs.end(killed, clock.now(), "failed")
+        assert [one.kind for one in store.announcements.waiting()] == ["starting", "starting"]
         async with listening(store) as made:
             await asyncio.sleep(0.2)
             assert store.announcements.waiting()

@@ -70,7 +70,7 @@ class Jobs:
         query = update(_t).where(_t.c.id == job_id, _t.c.state == "running").values(state=state, end_date=now)
         with self._db.write() as conn:
             row = conn.execute(query.returning(_t)).mappings().first()
-            if row is not None:
+            if row is not None and state == "success":  # one that was killed tells nobody
                 announce_in(conn, "stopping", _told(dict(row), job_id), now)
 
     def alive(self, now: datetime, *, job_type: str | None = None, within: float = 30.0) -> list[Job]:

@@ -114,8 +114,8 @@ class Answers:
         waiting = {row[0]: row for row in _WAITING.run(self.conn, dag_id=self.dag_id)}
         for arrival, answer in zip(asked.arrivals, told.arrivals, strict=True):
             row = waiting.get(arrival.number)
-            if row is None:
-                continue  # the event, or its asset, was deleted meanwhile
+            if row is None or row[4] != arrival.key:
+                continue  # the event, or its asset, was deleted meanwhile, and the number may have been given again
             _, asset_id, name, uri, source, date, at = row
             _DONE.run(self.conn, dag_id=self.dag_id, event_id=arrival.number)
             if answer.refusal is not None:
