@@ -47,6 +47,7 @@ command = single()
 Shape = Callable[["SerializedDag"], None]
 #: A worker that was asked to end its tasks may take this long before it is killed.
 _WORKER_GRACE_SECONDS = 10.0
+_SLOTS_OF_MISSING_POOL = 128
 #: How often it is looked whether callbacks have ended; nobody rings for that.
 _CALLBACK_SECONDS = 0.02
 
@@ -135,7 +136,9 @@ def prepared(
 
     with private_store(env) as store, _worker() as worker:
         one, parsed = _find(dag_id, file, store)
-        yield store, worker, _record(dag_id, one, parsed, store, shape)
+        dag = _record(dag_id, one, parsed, store, shape)
+        _make_missing_pools(dag, store)
+        yield store, worker, dag
 
 
 # -------------------------------------------------------------------------------------------------- preparing
@@ -275,6 +278,13 @@ def _record(dag_id: str, file: LocalFile, parsed: ParsedFile, store: Store, shap
     )
     store.dags.record_parse(Parse(file=ref, dags=once), clock.now(), paused_at_creation=False)
     return dags[dag_id]
+
+
+def _make_missing_pools(dag: SerializedDag, store: Store) -> None:
+    """Make the pools that the project has not made, for a task would wait for one of them without end."""
+    for pool in sorted({task.pool for task in dag.tasks} - {pool.name for pool in store.pools.all()}):
+        store.pools.set(pool, _SLOTS_OF_MISSING_POOL)
+        print(f"There is no pool {pool!r}; this run has one of {_SLOTS_OF_MISSING_POOL} slots.", file=sys.stderr)
 
 
 def create_run(dag: SerializedDag, conf: dict[str, Any], logical_date: datetime | None, store: Store) -> Run:

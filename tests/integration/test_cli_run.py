@@ -1,4 +1,4 @@
-"""What a command without a dag-processor asks user code, whose DAG file asks for variables in turn."""
+"""`gnomon run` of DAG files as people write them: policies, variables at the top, and pools of another installation."""
 
 from __future__ import annotations
 
@@ -24,20 +24,29 @@ def task_instance_mutation_hook(task_instance):
 """
 
 
+def run(home: Path) -> subprocess.CompletedProcess[str]:
+    command = [*_GNOMON, "run", "d", "--json"]
+    return subprocess.run(
+        command, cwd=home, env=dict(os.environ), capture_output=True, text=True, timeout=100, check=False
+    )
+
+
 def test_a_policy_is_asked_about_a_task_whose_file_uses_variables(airflow_home: Path) -> None:
     for folder, name, text in (("dags", "d.py", _DAG), ("config", "airflow_local_settings.py", _POLICY)):
         (airflow_home / folder).mkdir()
         (airflow_home / folder / name).write_text(text)
 
-    done = subprocess.run(
-        [*_GNOMON, "run", "d", "--json"],
-        cwd=airflow_home,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = run(airflow_home)
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tasks"][0]["state"] == "success"
+
+
+def test_a_run_here_does_not_wait_for_a_pool_that_nobody_has_made(airflow_home: Path) -> None:
+    (airflow_home / "dags").mkdir()
+    (airflow_home / "dags/d.py").write_text(_DAG.replace("retries=2", "pool='narrow'"))
+
+    done = run(airflow_home)
+
+    assert done.returncode == 0, done.stderr
+    assert "There is no pool 'narrow'; this run has one of 128 slots." in done.stderr
