@@ -35,10 +35,9 @@ class QueuedRuns:
         """Add a row, in place of an older one of the same run."""
         self.pop(row.id)
         lane = row.backfill_id
-        place = to_micros(row.run_after) if lane is None else row.backfill_sort_ordinal or 0
         self._rows[row.id] = row
         self._counts[lane] += 1
-        heapq.heappush(self._heaps.setdefault(lane, []), (place, row.id))
+        heapq.heappush(self._heaps.setdefault(lane, []), (_place(row), row.id))
 
     def get(self, run_id: int) -> Any | None:
         """Return the row of a run, if it is queued."""
@@ -67,8 +66,13 @@ class QueuedRuns:
         heap = self._heaps.get(lane, [])
         while heap:
             row = self._rows.get(heap[0][1])
-            if row is not None and row.backfill_id == lane:
+            if row is not None and row.backfill_id == lane and _place(row) == heap[0][0]:
                 return row
             heapq.heappop(heap)
         self._heaps.pop(lane, None)
         return None
+
+
+def _place(row: Any) -> int:
+    """Return where in its lane a run stands: oldest first, or in the order of its backfill."""
+    return to_micros(row.run_after) if row.backfill_id is None else row.backfill_sort_ordinal or 0
