@@ -212,6 +212,17 @@ def test_a_database_that_cannot_be_made_is_one_sentence(project):
     assert "Traceback" not in done.stderr
 
 
+def test_a_file_that_is_no_database_is_one_sentence(project):
+    project.home.mkdir(parents=True)
+    (project.home / "airflow.db").write_text("this is not a database, however long one looks at it")
+    done = project("gnomon", "dev", "start")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Error: the database cannot be prepared: the database sqlite:///{project.home}/airflow.db cannot be used:"
+        " file is not a database\n"
+    )
+
+
 def test_a_bad_fernet_key_is_told_before_anything_starts(project):
     done = project("gnomon", "dev", "start", AIRFLOW__CORE__FERNET_KEY="n0t-a-key")
     assert (done.returncode, done.stdout) == (1, "")

@@ -75,7 +75,11 @@ def export(
             "variables": _variables(store) if variables or everything else [],
         }
     _merge(project.root / file, found)
-    counts = ", ".join(f"{len(entries)} {name}" for name, entries in found.items() if entries)
+    counts = ", ".join(
+        f"{len(entries)} {name if len(entries) != 1 else name.removesuffix('s')}"
+        for name, entries in found.items()
+        if entries
+    )
     print(f"Exported to {file}: {counts or 'nothing'}")
 
 

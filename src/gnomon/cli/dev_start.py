@@ -116,6 +116,8 @@ def _enter(project: Project) -> None:
 def _kill(project: Project) -> None:
     starter.stop(grace=2.0)
     shutil.rmtree(project.home, ignore_errors=True)
+    if project.home.exists():
+        shutil.rmtree(project.home)  # which says why it cannot be deleted
 
 
 def parse_wait(text: str) -> float:
@@ -150,6 +152,7 @@ def begin(
     if statefile.running():
         raise starter.already_running()
     preflight.check_settings()
+    preflight.check_log_folder()
     projects.link_folders(project.root, project.home)
     (project.home / "env-file").write_text(env_file or "", encoding="utf-8")
     chosen = _choose_port(project, port)

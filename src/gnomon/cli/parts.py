@@ -28,7 +28,8 @@ def run_part(name: str, argv: list[str]) -> int:
         return 0
     except Exception as error:
         # A service that died says so with the error that killed it as its cause.
-        said = known_error(error.__cause__) if error.__cause__ is not None else known_error(error)
+        died = type(error).__name__ == "ServiceDied" and error.__cause__ is not None
+        said = known_error(error.__cause__ if died and error.__cause__ else error)
         if name == "prepare":
             if said is None:
                 import traceback

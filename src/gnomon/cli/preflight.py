@@ -22,6 +22,16 @@ def check_settings() -> None:
     zone = str(conf.get("core", "default_timezone"))
     if zone not in ("utc", "system") and not _is_zone(zone):
         raise _wrong("core", "default_timezone", "is no time zone such as UTC or Europe/Berlin")
+
+
+def check_log_folder() -> None:
+    """Do nothing if there can be logs.
+
+    Raises:
+        CommandError: their folder cannot be made.
+    """
+    from gnomon.service.config import conf
+
     try:
         Path(str(conf.get("logging", "base_log_folder"))).mkdir(parents=True, exist_ok=True)
     except OSError as error:

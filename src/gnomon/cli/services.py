@@ -100,6 +100,7 @@ def run_standalone(
     if statefile.running():
         raise starter.already_running()
     preflight.check_settings()
+    preflight.check_log_folder()
     for line in preflight.doubts():
         print(f"Warning: {line}", file=sys.stderr)
     home = airflow_home()

@@ -19,8 +19,9 @@ from gnomon.cli.errors import CommandError
 )
 def test_what_makes_running_impossible_is_refused_with_its_source(monkeypatch, name, value, said):
     monkeypatch.setenv(f"AIRFLOW__{name}", value)
+    check = preflight.check_log_folder if name.startswith("LOGGING") else preflight.check_settings
     with pytest.raises(CommandError) as error:
-        preflight.check_settings()
+        check()
     assert str(error.value).startswith(said)
     assert str(error.value).endswith(f"; it comes from the environment variable AIRFLOW__{name}")
 
@@ -30,6 +31,7 @@ def test_the_settings_of_every_day_pass(monkeypatch, tmp_path, zone):
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
     monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TIMEZONE", zone)
     preflight.check_settings()
+    preflight.check_log_folder()
 
 
 @pytest.mark.parametrize(
