@@ -385,6 +385,30 @@ def test_noise_goes_to_a_log_and_not_into_the_protocol(project: Project, airflow
     assert not (logs / "quiet.py.log").exists()
 
 
+def test_what_a_file_prints_is_kept_without_the_secrets_that_it_was_told(project: Project, airflow_home: Path) -> None:
+    project.variables["api_token"] = "hunter2-hunter2"
+    said = """
+        import logging, os, subprocess
+        from airflow.sdk import Variable
+        token = Variable.get("api_token")
+        print("printed", token)
+        logging.getLogger("mine").warning("logged %s", token)
+        subprocess.run(["sh", "-c", 'echo "echoed $T"'], env={"T": token})
+        """
+
+    async def test() -> None:
+        project.save_dag("chatty.py", "chatty", before=said)
+        async with project.processing():
+            assert project.dags() == ["chatty"]
+
+    run(test)
+    kept = (airflow_home / "logs" / "dag_processor" / "latest" / "dags-folder" / "chatty.py.log").read_text()
+    assert "printed ***" in kept
+    assert "logged ***" in kept
+    assert "echoed ***" in kept
+    assert "hunter2" not in kept
+
+
 @pytest.mark.parametrize("own_session", [False, True])
 def test_programs_that_a_file_starts_do_not_outlive_it(project: Project, tmp_path: Path, *, own_session: bool) -> None:
     async def test() -> None:

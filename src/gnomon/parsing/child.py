@@ -25,6 +25,8 @@ from gnomon.model.timetables import TimetableError
 from gnomon.parsing import failures, loader, project
 from gnomon.sdk import listeners
 from gnomon.sdk.runtime.channel import ChannelClosedError, set_channel
+from gnomon.service.masked_output import mask_output
+from gnomon.service.masking import masker
 from gnomon.wire import dag as wire_dag
 from gnomon.wire import execution as wire
 from gnomon.wire import framing, questions
@@ -134,6 +136,7 @@ def _begin(limits: Limits, parser: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limits.memory, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     project.guard()
+    mask_output()
 
 
 def _time_is_up(number: int, frame: FrameType | None) -> None:
@@ -266,7 +269,21 @@ class Output:
                 stream.flush()
             except (AttributeError, OSError, ValueError):
                 pass  # the file has closed or replaced it
+        if masker.knows_any:
+            self._mask()
         self.keep(file)
+
+    def _mask(self) -> None:
+        """Hide secrets in what was written past the streams, as subprocesses do."""
+        try:
+            with open(self._scratch, "r+b") as file:
+                written = file.read()
+                if (masked := masker.redact(written)) != written:
+                    file.seek(0)
+                    file.write(masked)
+                    file.truncate()
+        except OSError:
+            pass  # there is no log either
 
     def keep(self, file: wire.ParseFile) -> None:
         """Make the scratch file the log of `file`, if anything is in it; an older log goes."""

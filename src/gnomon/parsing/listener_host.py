@@ -22,6 +22,7 @@ from gnomon.parsing import loader, project, surroundings
 from gnomon.sdk import listeners
 from gnomon.sdk.runtime.channel import ChannelClosedError, set_channel
 from gnomon.service.config import conf, profile
+from gnomon.service.masked_output import mask_output
 from gnomon.wire import execution as wire
 from gnomon.wire import framing
 from gnomon.wire.listening import HOOKS, Announcement, AnnouncementMade, ToHost
@@ -62,6 +63,7 @@ def main() -> None:
     sock.set_inheritable(False)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # a listener that hangs does not see the end
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the dag-processor, which closes the socket
+    mask_output()
     logging.basicConfig(level=logging.INFO, format="listeners: %(levelname)s %(message)s")
     channel = Channel(sock)
     set_channel(channel)

@@ -18,6 +18,7 @@ from typing import Any
 from gnomon.parsing import project, surroundings
 from gnomon.sdk import plugins
 from gnomon.service.config import conf
+from gnomon.service.masked_output import mask_output
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ def main() -> None:
     """Start as described above."""
     listener = socket.socket(fileno=int(sys.argv[1]))
     threading.Thread(target=_end_with_input, daemon=True).start()
+    mask_output()
     logging.basicConfig(level=logging.WARNING, format="plugin host: %(levelname)s %(message)s")
     folder = os.path.expanduser(conf.get("core", "dags_folder", fallback="") or "")
     owned = project.roots(folder)

@@ -99,6 +99,11 @@ class SecretsMasker:
         lowered = name.strip().lower()
         return any(part in lowered for part in self._sensitive_names())
 
+    @property
+    def knows_any(self) -> bool:
+        """Whether it has learnt a secret."""
+        return bool(self._patterns)
+
     def reset(self) -> None:
         """Forget all secrets and read the settings again."""
         self._patterns.clear()
