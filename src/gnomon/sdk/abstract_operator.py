@@ -142,7 +142,13 @@ class AbstractOperator(Templater, DAGNode):
             self._on_failure_fail_dagrun = value
 
     def as_setup(self) -> Any:
-        """Mark as a setup task."""
+        """Mark as a setup task.
+
+        Raises:
+            ValueError: it is a teardown task.
+        """
+        if self.is_teardown:
+            raise ValueError(f"Cannot mark task {self.task_id!r} as setup; task is already a teardown.")
         self.is_setup = True
         return self
 
@@ -157,7 +163,12 @@ class AbstractOperator(Templater, DAGNode):
         Args:
             setups: its setups, which are wired before it.
             on_failure_fail_dagrun: whether its failure fails the run.
+
+        Raises:
+            ValueError: it is a setup task.
         """
+        if self.is_setup:
+            raise ValueError(f"Cannot mark task {self.task_id!r} as teardown; task is already a setup.")
         self.is_teardown = True
         self.trigger_rule = TriggerRule.ALL_DONE_SETUP_SUCCESS
         if on_failure_fail_dagrun is not None:

@@ -15,7 +15,7 @@ from gnomon.sdk.exceptions import ParamValidationError
 from gnomon.sdk.params import Param
 from gnomon.sdk.runtime import current, values
 from gnomon.sdk.runtime.accessors import Lazy
-from gnomon.sdk.runtime.context import KNOWN_CONTEXT_KEYS, REMOVED, RemovedContextKeyError
+from gnomon.sdk.runtime.context import KNOWN_CONTEXT_KEYS, REMOVED, Context, RemovedContextKeyError
 from gnomon.wire import execution as wire
 from tests.unit.runtime.fakes import DATE, DAY, FakeChannel, run_info
 
@@ -259,3 +259,8 @@ def test_a_run_prints_its_type_as_the_profile_has_it(make_ti: Make) -> None:
         assert run.run_type in {"manual", "scheduled"}
         assert values.to_plain([run.run_type, run.state]) == ["manual", "running"]
         assert pickle.loads(pickle.dumps(run.run_type)) == "manual"
+
+
+def test_tests_of_operators_may_make_a_context_of_what_they_need() -> None:
+    assert Context() == {}
+    assert Context({"ds": "2024-03-10"}, task="t") == {"ds": "2024-03-10", "task": "t"}

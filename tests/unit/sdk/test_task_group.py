@@ -315,6 +315,15 @@ def test_after_a_setup_comes_all_success():  # mistake 15
         dag.validate()
 
 
+def test_a_task_is_a_setup_or_a_teardown():
+    with DAG("d"):
+        before, after = empties("ab")
+        with pytest.raises(ValueError, match="'a' as teardown; task is already a setup"):
+            before.as_setup().as_teardown()
+        with pytest.raises(ValueError, match="'b' as setup; task is already a teardown"):
+            after.as_teardown().as_setup()
+
+
 def test_a_teardowns_rule_is_not_free():
     @teardown
     @task(trigger_rule="all_done")

@@ -40,7 +40,13 @@ class RemovedContextKeyError(KeyError):
 
 
 class Context(dict[str, Any]):
-    """The context of one try."""
+    """The context of one try; for tests of operators, a call without a task instance returns a plain dict of its arguments."""
+
+    def __new__(cls, *given: Any, **entries: Any) -> Any:
+        """Return a context, or what Airflow's typed dict would return."""
+        if given and not isinstance(given[0], dict):
+            return super().__new__(cls)
+        return dict(*given, **entries)
 
     def __init__(self, ti: RuntimeTaskInstance, *, profile: int = 3) -> None:
         super().__init__(ti=ti, task_instance=ti, task=ti.task, dag=ti.task.dag, run_id=ti.run_id)
