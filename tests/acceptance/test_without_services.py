@@ -124,6 +124,12 @@ def test_an_interrupted_run_leaves_nothing(project, way):
     assert not of_home(project.home)
 
 
+def test_a_dag_without_tasks_succeeds_and_says_so(project):
+    (project.root / "dags/empty.py").write_text("from airflow.sdk import DAG\ndag = DAG('empty', schedule=None)\n")
+    assert "✔ empty success in" in (said := project.ok("gnomon", "run", "empty"))
+    assert said.endswith(": it has no tasks\n")
+
+
 def test_an_unknown_dag_gets_a_suggestion(project):
     done = project("gnomon", "run", "example_sundail")
     assert (done.returncode, done.stdout) == (1, "")

@@ -21,6 +21,7 @@ TAKEN_FOR_GRANTED = (
     "attrs",
     "deprecated",
     "dill",
+    "fsspec>=2023.10",
     "itsdangerous",
     "lazy-object-proxy",
     "lockfile",
@@ -35,6 +36,7 @@ TAKEN_FOR_GRANTED = (
     "tabulate",
     "tenacity",
     "typing-extensions",
+    "universal-pathlib>=0.3.8,<1",
     "uuid6",
 )
 

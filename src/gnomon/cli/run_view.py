@@ -114,7 +114,9 @@ class RunView:
             counts[str(ti.state)] = counts.get(str(ti.state), 0) + 1
         how = ", ".join(f"{count} {state}" for state, count in counts.items())
         mark = "✔" if run.state == "success" else "✘"
-        print(f"{mark} {run.dag_id} {run.state} in {_seconds(run.start_date, run.end_date)}: {how}")
+        print(
+            f"{mark} {run.dag_id} {run.state} in {_seconds(run.start_date, run.end_date)}: {how or 'it has no tasks'}"
+        )
 
 
 class _Table:

@@ -12,7 +12,7 @@ try:
     import fsspec
 except ImportError:
     raise ImportError(
-        "object storage needs the packages universal-pathlib and fsspec; install them with: pip install 'gnomon[io]'"
+        "object storage needs the packages universal-pathlib and fsspec; install them with: gnomon env install universal-pathlib fsspec"
     ) from None
 
 log = logging.getLogger(__name__)

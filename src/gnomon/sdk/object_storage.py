@@ -17,7 +17,7 @@ try:
 except ImportError:
     raise ImportError(
         "ObjectStoragePath needs the package universal-pathlib, 0.3.8 or newer; install it with:"
-        " pip install 'gnomon[io]'"
+        " gnomon env install universal-pathlib fsspec"
     ) from None
 
 _LOCAL = ("", "file", "local")

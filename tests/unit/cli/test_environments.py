@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -31,6 +32,13 @@ def test_records_are_wheels_that_say_their_name_and_version(tmp_path: Path) -> N
     before = [hashlib.sha256(wheel.read_bytes()).digest() for wheel in wheels]
     airflow_records.write(tmp_path)
     assert [hashlib.sha256(wheel.read_bytes()).digest() for wheel in wheels] == before
+
+
+def test_providers_may_use_object_storage_without_requiring_it() -> None:
+    # As with Apache Airflow, which Cosmos counts on.
+    with (Path(__file__).parents[3] / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    assert set(extras["io"]) <= set(airflow_records.TAKEN_FOR_GRANTED)
 
 
 def test_overrides_and_constraints(tmp_path: Path) -> None:

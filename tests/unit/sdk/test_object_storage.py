@@ -131,5 +131,5 @@ def test_what_to_install_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch
     for name in ("gnomon.sdk.filesystems", "gnomon.sdk.object_storage"):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", without_fsspec)
-    with pytest.raises(ImportError, match=r"pip install 'gnomon\[io\]'"):
+    with pytest.raises(ImportError, match=r"gnomon env install universal-pathlib fsspec"):
         importlib.import_module("gnomon.sdk.object_storage")
