@@ -42,9 +42,9 @@ def test_a_policy_is_asked_about_a_task_whose_file_uses_variables(airflow_home: 
     assert json.loads(done.stdout)["tasks"][0]["state"] == "success"
 
 
-def test_a_run_here_does_not_wait_for_a_pool_that_nobody_has_made(airflow_home: Path) -> None:
+def test_a_run_here_waits_neither_for_a_pool_nor_for_a_queue_of_another_installation(airflow_home: Path) -> None:
     (airflow_home / "dags").mkdir()
-    (airflow_home / "dags/d.py").write_text(_DAG.replace("retries=2", "pool='narrow'"))
+    (airflow_home / "dags/d.py").write_text(_DAG.replace("retries=2", "pool='narrow', queue='far'"))
 
     done = run(airflow_home)
 
