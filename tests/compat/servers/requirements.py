@@ -32,6 +32,8 @@ PROVIDERS = [
     "astronomer-cosmos",
     "mysql-connector-python",
     "pyspark",
+    # Makes environments for tasks; pip would trust the tests' certificate only.
+    "uv",
 ]
 
 STAND_INS = ["moto[server]", "fakesnow[server]", "snowflake-connector-python<5", "aiosmtpd"]

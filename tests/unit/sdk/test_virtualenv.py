@@ -170,6 +170,8 @@ def test_an_environment_that_providers_ask_for(method, monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW__STANDARD__VENV_INSTALL_METHOD", method)
     listed = tmp_path / "requirements.txt"
     listed.write_text("packaging\n")
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/lock").touch()
 
     python = venv.prepare_virtualenv(
         venv_directory=str(tmp_path / "made"),

@@ -43,7 +43,8 @@ def commands(place: Path, python: str, *, site: bool) -> tuple[list[str], list[s
     system = ["--system-site-packages"] if site else []
     made = str(place / "bin" / "python")
     if (program := uv()) is not None:
-        make = [program, "venv", "--quiet", "--python", python, *system, str(place)]
+        # Callers may have made the folder, with a lock in it.
+        make = [program, "venv", "--quiet", "--allow-existing", "--python", python, *system, str(place)]
         return make, [program, "pip", "install", "--quiet", "--python", made]
     interpreter = f"python{python}" if python[0].isdigit() else python
     return [interpreter, "-m", "venv", *system, str(place)], [made, "-m", "pip", "install", "--quiet"]
