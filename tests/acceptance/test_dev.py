@@ -235,16 +235,27 @@ def test_a_bad_fernet_key_is_told_before_anything_starts(project):
 def test_a_setting_that_a_process_cannot_read_is_one_sentence(project):
     logs = project.home / "logs/processes"
     logs.mkdir(parents=True)
-    (logs / "worker.log").write_text("an error of yesterday\n")
-    done = project("gnomon", "dev", "start", AIRFLOW__CORE__PARALLELISM="lots")
+    for name in ("worker", "scheduler", "dag-processor", "triggerer", "api-server"):
+        (logs / f"{name}.log").write_text("an error of yesterday\n")
+    done = project("gnomon", "dev", "start", AIRFLOW__LOGGING__LOGGING_LEVEL="LOUD")
     assert (done.returncode, done.stdout) == (1, "")
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
-    assert error == (
-        "Error: worker does not start: [core] parallelism: 'lots' is not a whole number;"
-        " it comes from the environment variable AIRFLOW__CORE__PARALLELISM"
+    assert re.fullmatch(
+        r"Error: [\w-]+ does not start: \[logging\] logging_level: 'LOUD' is none of .*;"
+        r" it comes from the environment variable AIRFLOW__LOGGING__LOGGING_LEVEL",
+        error,
     )
     assert "Traceback" not in done.stderr
     assert "yesterday" not in done.stderr
+
+
+def test_a_setting_that_lets_nothing_run_is_refused_at_once(project):
+    done = project("gnomon", "dev", "start", AIRFLOW__CORE__PARALLELISM="lots")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "Error: [core] parallelism: 'lots' is not a whole number;"
+        " it comes from the environment variable AIRFLOW__CORE__PARALLELISM\n"
+    )
 
 
 def test_kill_deletes_the_database(project):
