@@ -95,7 +95,9 @@ def _wait(piece: Try, wish: Any) -> wire.Outcome:
         run = find_run(wish.trigger_dag_id, run_id=wish.dag_run_id)
         state = run.state if run else "deleted"
         if state in wish.failed_states or run is None:
-            error = errors.AirflowException(f"the run {wish.dag_run_id} of DAG {wish.trigger_dag_id} is {getattr(state, 'value', state)}")
+            error = errors.AirflowException(
+                f"the run {wish.dag_run_id} of DAG {wish.trigger_dag_id} is {getattr(state, 'value', state)}"
+            )
             return run_outcomes.failed(piece, error)
         if state in wish.allowed_states:
             return run_outcomes.success(piece, None)
