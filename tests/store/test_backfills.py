@@ -104,7 +104,7 @@ def test_its_limit_is_its_own_and_not_that_of_the_dag(store: Store) -> None:
         it.record(daily(max_active_runs=1))
         backfill(store, max_active_runs=3)
         await it.until(lambda: len(executor.started) == 3)
-        by_hand = it.trigger("d", logical_date=day(20))
+        by_hand = it.trigger("d")
         await it.until(lambda: len(executor.started) == 4)
 
         assert it.run_state(by_hand) == "running"

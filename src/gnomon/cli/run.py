@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from gnomon.cli.local_files import LocalFile
+    from gnomon.model.schedule import RunToCreate
     from gnomon.store.engine import Store
     from gnomon.store.records import Run, TaskInstance
     from gnomon.wire.dag import SerializedDag
@@ -289,6 +290,16 @@ def _make_missing_pools(dag: SerializedDag, store: Store) -> None:
         print(f"There is no pool {pool!r}; this run has one of {_SLOTS_OF_MISSING_POOL} slots.", file=sys.stderr)
 
 
+def _tell_left_out(dag: SerializedDag, planned: RunToCreate) -> None:
+    from gnomon.model.task_dates import TaskDates
+
+    left_out = sorted(TaskDates(dag, dag.tasks).left_out(planned.logical_date, planned.run_type))
+    if left_out:
+        tasks = "all tasks" if len(left_out) == len(dag.tasks) else ", ".join(dag.tasks[i].task_id for i in left_out)
+        date = planned.logical_date.isoformat() if planned.logical_date else ""
+        print(f"Left out, because {date} is not between their start and end dates: {tasks}.", file=sys.stderr)
+
+
 def create_run(dag: SerializedDag, conf: dict[str, Any], logical_date: datetime | None, store: Store) -> Run:
     """Create the run, as the schedule of the DAG would have one made by hand."""
     from gnomon.api.triggering import check_params
@@ -313,6 +324,7 @@ def create_run(dag: SerializedDag, conf: dict[str, Any], logical_date: datetime 
 
         answer(store, dag.dag_id, needed)
         planned = plan()
+    _tell_left_out(dag, planned)
     return store.runs.create(
         dag.dag_id,
         planned.run_id,

@@ -41,6 +41,7 @@ class LiveRun:
         allocate: Callable[[], int],
         max_task_retry_delay: float = 86400.0,
         fail_fast: bool = False,
+        left_out: frozenset[int] = frozenset(),
     ) -> None:
         self.graph = graph
         self.id = id
@@ -49,6 +50,8 @@ class LiveRun:
         self.logical_date = logical_date
         self.state = DagRunState.RUNNING
         self.fail_fast = fail_fast
+        #: tasks that it has no instances of
+        self.left_out = left_out
         self._allocate = allocate
         self._cap = max_task_retry_delay
         #: per task its instances: one while unmapped or not expanded, else one per map index
@@ -92,7 +95,7 @@ class LiveRun:
             group = self.instances[node.index]
             if group:
                 group.sort(key=lambda instance: instance.map_index)
-            elif not complete:
+            elif not complete and node.index not in self.left_out:
                 length = literal_length(self.graph.expansions_of(node)) if node.is_mapped else None
                 for index in range(length) if length else [-1]:
                     instance = Instance(self, node, self._allocate(), index)
@@ -106,8 +109,9 @@ class LiveRun:
             group = self.instances[node.index]
             for down in node.downstream:
                 tally = self.tallies[down]
-                tally.total += len(group)
-                tally.setups += len(group) if node.is_setup else 0
+                count = len(group) or 1  # one that is left out is waited for in vain
+                tally.total += count
+                tally.setups += count if node.is_setup else 0
                 for instance in group:
                     if instance.state in FINISHED:
                         tally.add(instance.state, is_setup=node.is_setup)
@@ -364,7 +368,7 @@ class LiveRun:
                 group = [i for i in group if i.map_index in (map_index, -1)]
             elif len(group) > 1 and self._all_wait(node):
                 continue
-            elif node.is_mapped and group[0].map_index >= 0:
+            elif node.is_mapped and group and group[0].map_index >= 0:
                 self._revise(node, now)
             yield from (instance for instance in list(group) if instance.state is None)
 

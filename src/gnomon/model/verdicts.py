@@ -52,7 +52,10 @@ def _verdict_of_upstream(run: LiveRun, instance: Instance) -> Verdict:
 
 def _verdict_of_sources(run: LiveRun, node: Node) -> Verdict | None:
     """Return what becomes of a mapped task, whatever its rule, when something it expands over did not succeed."""
-    states = {group[0].state for source in node.sources if (group := run.instances[source])[0].map_index < 0}
+    groups = [run.instances[source] for source in node.sources]
+    if not all(groups):
+        return Verdict.WAIT
+    states = {group[0].state for group in groups if group[0].map_index < 0}
     if states & FAILURES:
         return Verdict.FAIL
     if Ti.SKIPPED in states:
@@ -65,6 +68,9 @@ def _tally_over(run: LiveRun, upstream: Iterable[int], instance: Instance) -> Ta
     tally = Tally()
     for up in upstream:
         node = run.graph.nodes[up]
+        if not run.instances[up]:
+            tally.total += 1
+            tally.setups += node.is_setup
         for relative in _relevant(run, node, instance):
             tally.total += 1
             tally.setups += node.is_setup
@@ -82,7 +88,7 @@ def _relevant(run: LiveRun, upstream: Node, instance: Instance) -> list[Instance
     group = run.instances[upstream.index]
     node = instance.node
     shared = run.graph.shared_mapped_group(upstream, node)
-    if shared is None:
+    if shared is None or not group:
         return group
     if instance.map_index < 0:
         if node.rule in _DECIDED_BY_A_PART or not run.length_of(node):

@@ -20,6 +20,7 @@ from gnomon.model.run import LiveRun
 from gnomon.model.schedule import Schedule, schedule_of
 from gnomon.model.states import DagRunState
 from gnomon.model.states import TaskInstanceState as Ti
+from gnomon.model.task_dates import TaskDates
 from gnomon.scheduler.queued_runs import Lane as QueueLane
 from gnomon.scheduler.queued_runs import QueuedRuns
 from gnomon.store.engine import Store
@@ -48,6 +49,11 @@ class Version:
     id: int
     dag: wire_dag.SerializedDag
     graph: Graph
+    dates: TaskDates
+
+
+def _compile(version_id: int, dag: wire_dag.SerializedDag) -> Version:
+    return Version(version_id, dag, Graph(dag.tasks, dag.groups), TaskDates(dag, dag.tasks))
 
 
 @dataclass
@@ -289,7 +295,7 @@ class World:
             if data is None:
                 return None
             dag = wire_dag.decode(data)
-            version = self.versions[version_id] = Version(version_id, dag, Graph(dag.tasks, dag.groups))
+            version = self.versions[version_id] = _compile(version_id, dag)
         return version
 
     def schedule(self, dag: Dag) -> Schedule | None:
@@ -326,6 +332,7 @@ class World:
             allocate=self.next_id,
             max_task_retry_delay=self.max_task_retry_delay,
             fail_fast=version.dag.fail_fast,
+            left_out=version.dates.left_out(row.logical_date, row.run_type),
         )
         live.is_paused = row.dag_id in self.usage.closed
         start = None if row.start_date is None else to_micros(row.start_date)
