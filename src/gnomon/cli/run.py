@@ -268,8 +268,6 @@ def _record(dag_id: str, file: LocalFile, parsed: ParsedFile, store: Store, shap
 
     dags = {dag.dag_id: dag for dag in map(wire_dag.decode, parsed.dags)}
     shape(dags[dag_id])
-    for task in dags[dag_id].tasks:
-        task.queue = "default"  # the one worker here serves no other
     never = wire_dag.TimetableSpec(kind="null")
     once = [msgspec.structs.replace(dag, timetable=never, is_paused_upon_creation=False) for dag in dags.values()]
     ref = FileRef(

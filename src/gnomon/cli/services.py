@@ -67,7 +67,7 @@ def run_api_server(
 def run_worker(
     name: Annotated[str, typer.Option("--name", help="What the scheduler knows it by.")] = "default",
     slots: Annotated[int | None, typer.Option("--slots", "-c", "--concurrency", help="Tasks at a time.")] = None,
-    queues: Annotated[str, typer.Option("-q", "--queues", help="Queues that it serves.")] = "default",
+    queues: Annotated[str | None, typer.Option("-q", "--queues", help="Serve only these queues.")] = None,
     verbose: Verbose = False,
 ) -> None:
     """Start a worker: it runs tasks, each in a process of its own. It gets no database settings."""
@@ -76,7 +76,8 @@ def run_worker(
     from gnomon.service.environment import for_user_code
 
     activate()
-    command = worker_command(["--name", name, "--queues", queues, *(["--slots", str(slots)] if slots else [])])
+    only = ["--queues", queues] if queues else []
+    command = worker_command(["--name", name, *only, *(["--slots", str(slots)] if slots else [])])
     os.execve(command[0], command, for_user_code(os.environ))
 
 

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="gnomon worker")
     parser.add_argument("--name", default="default")
     parser.add_argument("--slots", type=int)
-    parser.add_argument("--queues", default="default")
+    parser.add_argument("--queues")
     parser.add_argument("--socket")
     options = parser.parse_args(arguments)
 
@@ -53,7 +53,8 @@ def main(arguments: list[str]) -> int:
 
     try:
         _configure_logs()
-        Worker(options.socket, options.name, options.slots, options.queues.split(",")).run()
+        queues = options.queues.split(",") if options.queues else []
+        Worker(options.socket, options.name, options.slots, queues).run()
     except (WorkerError, ConfigError) as error:
         logging.getLogger(__name__).error("%s", error)
         return 1

@@ -109,7 +109,7 @@ class _Worker(asyncio.Protocol):
 
     def free(self, queue: str) -> int:
         """Return how many more workloads of `queue` it takes."""
-        if self.hello is None or queue not in self.hello.queues:
+        if self.hello is None or (self.hello.queues and queue not in self.hello.queues):
             return 0
         return self.hello.slots - len(self.held) - self.placed
 

@@ -144,7 +144,7 @@ class WorkerHello(msgspec.Struct, kw_only=True, tag="hello"):
     pid: int
     hostname: str
     slots: int
-    queues: list[str]
+    queues: list[str]  # none: it serves every queue
     #: pieces this incarnation has started and not finished, or whose results it resends after this
     held: list[TryKey] = []
 

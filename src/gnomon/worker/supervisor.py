@@ -49,7 +49,7 @@ class Worker:
         socket_path: the scheduler's socket; `runtime_dir()/scheduler.sock` unless given.
         name: what the scheduler knows it by; only one worker at a time can have it.
         slots: how many pieces it takes at once; `[core] parallelism` unless given.
-        queues: the queues it serves.
+        queues: the queues it serves; every queue unless given, as Airflow's LocalExecutor does.
         usercode: the module that does what `gnomon.worker.usercode` does.
 
     Raises:
@@ -70,7 +70,7 @@ class Worker:
         self._scheduler = str(socket_path or self._runtime / "scheduler.sock")
         self._name = name
         self._slots = slots or conf.getint("core", "parallelism", fallback=32)
-        self._queues = queues or ["default"]
+        self._queues = queues or []
         self._usercode = usercode
         self._incarnation = uuid4().hex
         self._log_folder = task_logs.base_folder()
