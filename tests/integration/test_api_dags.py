@@ -42,6 +42,12 @@ def test_version_is_that_of_the_airflow_that_it_behaves_like(api: Client) -> Non
 # ------------------------------------------------------------------------------------------------ DAGs
 
 
+def test_a_dag_without_a_schedule_has_no_summary_of_it(api: Client, kettle: Store) -> None:
+    null = TimetableSpec(kind="null")
+    add_dag(kettle, tea("idle", timetable=null, timetable_summary="None"))
+    assert api.get("/dags/idle")["timetable_summary"] is None
+
+
 def test_dags_have_all_fields_of_airflow(api: Client) -> None:
     found = api.get("/dags")
     assert found["total_entries"] == 1

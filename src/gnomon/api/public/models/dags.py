@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, computed_field
+from pydantic import BeforeValidator, Field, computed_field
 
 from gnomon.api.public.models.base import Body, NumberAsUuid, Response
 from gnomon.model.states import DagRunState, DagRunType
+
+
+#: A DAG without a schedule has "None" as its summary, which is null here, as in Airflow.
+_Summary = Annotated[str | None, BeforeValidator(lambda text: None if text == "None" else text)]
 
 
 class DagTag(Response):
@@ -61,7 +65,7 @@ class Dag(Response):
     relative_fileloc: str | None
     fileloc: str
     description: str | None
-    timetable_summary: str | None
+    timetable_summary: _Summary
     timetable_description: str | None
     timetable_partitioned: bool
     timetable_periodic: bool
