@@ -10,7 +10,6 @@ from pydantic import BeforeValidator, Field, computed_field
 from gnomon.api.public.models.base import Body, NumberAsUuid, Response
 from gnomon.model.states import DagRunState, DagRunType
 
-
 #: A DAG without a schedule has "None" as its summary, which is null here, as in Airflow.
 _Summary = Annotated[str | None, BeforeValidator(lambda text: None if text == "None" else text)]
 
