@@ -180,7 +180,7 @@ class TestShop:
 
     def test_every_question_of_the_providers_command_has_an_answer(self) -> None:
         for question, ask in QUESTIONS.items():
-            if question not in ("plugins", "test-connection", "read-log"):
+            if question not in ("plugins", "test-connection", "stored-connection", "read-log"):
                 assert isinstance(ask(None), list), question
         (shop,) = [row for row in QUESTIONS["hook-forms"](None) if row["connection_type"] == "shop"]
         assert (shop["hook_name"], sorted(shop["extra_fields"])) == ("Shop", ["limit", "token"])
