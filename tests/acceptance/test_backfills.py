@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,21 +16,9 @@ from gnomon.cli import statefile
 from gnomon.store import tables as t
 from gnomon.store.engine import Store, open_store
 from tests.acceptance.fault_runs import supervised, wait_for, wait_until_up
-from tests.fixtures.postgresql_server import PostgresServer
 
 _DAYS = 17
 _AT_A_TIME = 3
-
-
-@pytest.fixture
-def database(request: pytest.FixtureRequest, database_kind: str, airflow_home: Path) -> Iterator[str]:
-    if database_kind == "sqlite":
-        yield f"sqlite:///{airflow_home}/airflow.db"
-        return
-    server: PostgresServer = request.getfixturevalue("durable_postgresql")
-    name = server.create()
-    yield server.url(name)
-    server.drop(name)
 
 
 def backfill(*options: str) -> str:
@@ -49,11 +36,11 @@ def running(store: Store) -> int:
 
 @pytest.mark.timeout(240)
 def test_every_date_runs_once_whoever_is_killed(
-    database: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
+    durable_database: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with supervised(database, airflow_home, monkeypatch, dag_file="backfill_dags.py"):
+    with supervised(durable_database, airflow_home, monkeypatch, dag_file="backfill_dags.py"):
         wait_until_up()
-        with open_store(database) as store:
+        with open_store(durable_database) as store:
             wait_for(lambda: store.dags.get("past") is not None)
             assert "2023-12-31T00:00:00+00:00" in backfill("--dry-run")
             options = ("--max-active-runs", str(_AT_A_TIME), "--dag-run-conf", '{"who": "me"}', "--run-backwards")

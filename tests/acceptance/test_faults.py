@@ -22,7 +22,6 @@ import pytest
 from gnomon.cli import statefile
 from gnomon.store.engine import Store, open_store
 from tests.acceptance.fault_runs import check, supervised, trigger, unfinished, wait_for, wait_until_up
-from tests.fixtures.postgresql_server import PostgresServer
 
 RUNS_EACH = 9
 PARTS = ("scheduler", "worker", "task", "dag-processor", "triggerer")
@@ -33,29 +32,20 @@ PATIENCE_SECONDS = 150.0
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, database_kind: str, airflow_home: Path) -> Iterator[str]:
-    if database_kind == "sqlite":
-        yield f"sqlite:///{airflow_home}/airflow.db"
-        return
-    server: PostgresServer = request.getfixturevalue("durable_postgresql")
-    name = server.create()
-    yield server.url(name)
-    server.drop(name)
-
-
-@pytest.fixture
-def supervisor(database: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
-    with supervised(database, airflow_home, monkeypatch) as process:
+def supervisor(
+    durable_database: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[subprocess.Popen[bytes]]:
+    with supervised(durable_database, airflow_home, monkeypatch) as process:
         yield process
 
 
 @pytest.mark.timeout(400)
 def test_nothing_is_lost_and_nothing_runs_twice(
-    database: str, supervisor: subprocess.Popen[bytes], airflow_home: Path, capsys: pytest.CaptureFixture[str]
+    durable_database: str, supervisor: subprocess.Popen[bytes], airflow_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = int(os.environ.get("FAULT_SEED", "20240101"))
     wait_until_up()
-    with open_store(database) as store:
+    with open_store(durable_database) as store:
         trigger(store, RUNS_EACH)
         kills = kill_at_random(store, random.Random(seed))
         wait_for(lambda: not unfinished(store), PATIENCE_SECONDS, lambda: f"stuck: {unfinished(store)}")

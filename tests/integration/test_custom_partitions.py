@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import signal
 import sys
@@ -28,7 +27,7 @@ from gnomon.store.engine import Store, open_store
 from gnomon.store.errors import Unavailable
 from gnomon.store.reads.versions import VersionCache
 from gnomon.wire import execution as wire
-from tests.fixtures.loops import run_within
+from tests.fixtures.loops import turning
 from tests.fixtures.scheduling import Bench, bench
 
 #: A mapper and a window as Airflow's examples teach to write them, in a plugin.
@@ -84,16 +83,6 @@ _STRIP = _DAG.replace("{mapper}", "Strip('eu:')")
 _MONTH = _DAG.replace(
     "{mapper}", "RollupMapper(upstream_mapper=StartOfMonthMapper(input_format='%Y-%m-%d'), window=WorkingDays())"
 )
-
-
-def turning(test: Callable[..., Any]) -> Callable[..., None]:
-    """Run a test in an event loop of its own."""
-
-    @functools.wraps(test)
-    def run(**fixtures: Any) -> None:
-        run_within(90, test(**fixtures))
-
-    return run
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import signal
 import sys
@@ -31,7 +30,7 @@ from gnomon.store.engine import Store, open_store
 from gnomon.store.errors import Unavailable
 from gnomon.store.reads.versions import VersionCache
 from gnomon.wire import execution as wire
-from tests.fixtures.loops import run_within
+from tests.fixtures.loops import turning
 from tests.fixtures.scheduling import Bench, bench
 
 #: A timetable as Airflow's documentation teaches to write one: every second day, about the two days before.
@@ -87,16 +86,6 @@ with DAG("odd", schedule=EverySecondDay(6), start_date=datetime(2024, 1, 1, tzin
 
 
 pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
-
-
-def turning(test: Callable[..., Any]) -> Callable[..., None]:
-    """Run a test in an event loop of its own."""
-
-    @functools.wraps(test)
-    def run(**fixtures: Any) -> None:
-        run_within(90, test(**fixtures))
-
-    return run
 
 
 @pytest.fixture
