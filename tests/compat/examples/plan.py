@@ -28,6 +28,7 @@ class Collection:
         left_out: DAG → why it is not run.
         together: Scenarios of several DAGs, or that need more than one run without configuration.
         loose: `DAG` or `DAG run` → why only the counts of states are compared, if there is such a run at all.
+        clocked: `DAG` or `DAG task` → why it ends otherwise at another time: what its tasks become is not compared.
         volatile: XComs, as `DAG.task`, `DAG.task.key` or `key`, → why their values are not compared.
         beyond: Name of a collection whose DAGs are not run once more.
         known: How a place of a difference begins, as `DAG`, `DAG made: task` …, → why it is one.
@@ -42,6 +43,7 @@ class Collection:
     left_out: dict[str, str] = field(default_factory=dict)
     together: tuple[Scenario, ...] = ()
     loose: dict[str, str] = field(default_factory=dict)
+    clocked: dict[str, str] = field(default_factory=dict)
     volatile: dict[str, str] = field(default_factory=dict)
     beyond: str | None = None
     known: dict[str, str] = field(default_factory=dict)
@@ -332,7 +334,11 @@ _VOLATILE = {
     "_link_TriggerDagRunLink": _TIME,
 }
 _DRAWS_LOTS = "chooses at random"
-_DAY = "depends on the day of the week"
+_BY_HOUR = {"example_branch_datetime_operator_2": "chooses by the time of day"}
+_BY_DAY = {
+    "example_sensors week_day_sensor_failing_on_timeout": "waits for a Monday",
+    "example_weekday_branch_operator": "chooses by the day of the week",
+}
 
 THREE = Collection(
     name="3",
@@ -347,6 +353,7 @@ THREE = Collection(
         "example_external_task_marker_child": "waits ten minutes for a task group that is not there, then fails",
     },
     together=(*_ASSETS, *_PARTITIONS, *_OTHERS),
+    clocked=_BY_HOUR | _BY_DAY,
     volatile=_VOLATILE,
     known={
         **dict.fromkeys(
@@ -381,6 +388,7 @@ TWO_ON_THREE = Collection(
     bundled=False,
     left_out=_SHARED_2,
     together=_DATASETS,
+    clocked=_BY_HOUR,
     volatile=_VOLATILE,
     loose={
         "example_branch_dop_operator_v3 scheduled 1": _MINUTE,
@@ -396,13 +404,20 @@ TWO = Collection(
     left_out=_SHARED_2,
     together=_DATASETS,
     beyond="2-on-3",
+    clocked=_BY_DAY,
     known={
         "dataset_alias_example_alias_consumer asset_triggered 2": (
             "after its file was parsed again, Airflow also counts events of the dataset that the alias stood for before;"
             " here only events through the alias count"
         ),
         "example_subdag_operator": "the tasks of a SubDagOperator are a task group here, and a DAG of their own there",
-        "example_weekday_branch_operator": "Airflow 2 keeps the choice of this branch as the task's result, Airflow 3 does not",
+        **dict.fromkeys(
+            (
+                "example_weekday_branch_operator made: make_choice: XCom return_value",
+                "example_weekday_branch_operator made: make_weekend_choice: XCom return_value",
+            ),
+            "Airflow 2 keeps the choice of this branch as the task's result, Airflow 3 does not",
+        ),
     },
     volatile=_VOLATILE,
     loose={
