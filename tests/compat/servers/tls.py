@@ -38,7 +38,13 @@ class Certificate:
 
         async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             there, back = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.gather(_copy(reader, back), _copy(there, writer))
+            try:
+                await asyncio.gather(_copy(reader, back), _copy(there, writer))
+            finally:
+                for one in (back, writer):
+                    one.transport.abort()
+                    with contextlib.suppress(OSError):
+                        await one.wait_closed()
 
         thread = threading.Thread(target=loop.run_forever, daemon=True)
         thread.start()
