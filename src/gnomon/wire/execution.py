@@ -435,14 +435,6 @@ class MaskSecret(msgspec.Struct, tag="mask_secret"):
     name: str | None = None
 
 
-class Custom(msgspec.Struct, kw_only=True, tag="custom"):
-    """A noun and a verb that a later protocol version names properly (assets, state store, human in the loop)."""
-
-    noun: str
-    verb: str
-    body: Json = b"{}"
-
-
 Request = (
     GetConnection
     | GetVariable
@@ -477,7 +469,6 @@ Request = (
     | GetConsumedEvents
     | GetInactiveAssets
     | GetAssetsOfAlias
-    | Custom
 )
 
 

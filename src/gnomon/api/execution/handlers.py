@@ -432,11 +432,6 @@ def mask_secret(self: Handlers, key: Caller, ask: wire.MaskSecret) -> wire.Reply
     return _DONE
 
 
-def custom(self: Handlers, key: Caller, ask: wire.Custom) -> wire.Reply:
-    """Nothing is behind this message yet."""
-    raise Refused("invalid", f"this version of Gnomon cannot {ask.verb} {ask.noun}")
-
-
 def _micros(moment: datetime | None) -> int | None:
     return None if moment is None else to_micros(moment)
 
@@ -469,5 +464,4 @@ TABLE: dict[type, Callable[[Handlers, Caller, Any], wire.Reply]] = {
     **human_input.TABLE,
     **state_store.TABLE,
     **assets.TABLE,
-    wire.Custom: custom,
 }
